@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "kernels/kernel.hpp"
+
+namespace mpdist::kernels {
+
+/// Per-tensor results of one pass over the reduced gradient.
+struct TensorStatistics {
+  double sum_squares = 0;        ///< of the finite elements, FP64, 16 fixed lanes: the same bits for every instruction set
+  std::int64_t nonfinite = 0;    ///< inf or NaN elements
+  std::uint64_t digest = 0;      ///< sum over elements of mix(bits, index), see digest.hpp
+};
+
+/// A run of elements that belongs to one parameter.
+struct SegmentSpan {
+  std::int64_t offset = 0;  ///< first element
+  std::int64_t elements = 0;
+};
+
+/// One pass over a flat gradient: sum of squares, count of non-finite elements and digest of each segment.
+struct GradientStatistics {
+  Tensor gradient;                           ///< [n] wire type
+  const SegmentSpan* segments = nullptr;     ///< [segment_count]
+  std::int64_t segment_count = 0;
+  TensorStatistics* statistics = nullptr;    ///< [segment_count] out, host memory
+  void validate() const;
+};
+MPDIST_KERNEL(gradient_statistics, GradientStatistics);
+
+}  // namespace mpdist::kernels

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/core/tensor.hpp"
+
+namespace mpdist {
+
+/// What a parameter is: decides weight decay (weights only, by default) and which copy an operation reads.
+enum class ParameterRole : unsigned char { weight, bias, norm };
+
+/// How a parameter starts. he: normal, variance 2/fan_in (He et al. 2015). glorot: uniform, limit sqrt(6/(fan_in+fan_out))
+/// (Glorot & Bengio 2010). Draws are keyed by seed, parameter name and element.
+enum class Initializer : unsigned char { zeros, ones, he_normal, glorot_uniform };
+
+/// One named parameter: a slice of the store's flat arrays.
+struct Parameter {
+  std::string name;   ///< "conv2.weight"
+  std::string layer;  ///< "conv2"
+  Shape shape;        ///< weights: [out, in] or [out, kernel_h, kernel_w, in/groups]
+  ParameterRole role = ParameterRole::weight;
+  Initializer initializer = Initializer::zeros;
+  std::int64_t fan_in = 1, fan_out = 1;
+  int index = 0;              ///< place in gradient order, set by finalize()
+  std::int64_t offset = 0;    ///< first element in the flat arrays, a multiple of kParameterAlignment
+  std::int64_t elements() const { return shape.elements(); }
+};
+
+inline constexpr std::int64_t kParameterAlignment = 32;  ///< elements: slices stay 64-byte aligned in 16-bit types
+
+/// Flat arrays of one layout, in the order in which gradients become ready (the reverse of the order of registration):
+/// FP32 master and working copy in the compute type. Parameters are named views; the padding between them stays zero.
+/// With FP32 compute the working copy is the master. Gradients of the same layout belong to the reducer.
+class ParameterStore {
+ public:
+  /// Registers a parameter in forward order; the reference stays valid. Names are unique.
+  Parameter& add(std::string layer, std::string leaf, Shape shape, ParameterRole role, Initializer initializer,
+                 std::int64_t fan_in = 1, std::int64_t fan_out = 1);
+
+  /// Lays the arrays out and fills the masters by their initializers; the working copy is written by the caller's kernel.
+  void finalize(DType compute, std::uint64_t seed);
+
+  /// Parameters in gradient order.
+  const std::vector<const Parameter*>& parameters() const { return ordered_; }
+  const Parameter* find(std::string_view name) const;  ///< null when there is none
+
+  std::int64_t elements() const { return elements_; }       ///< of a flat array, with padding
+  std::int64_t trainable() const { return trainable_; }     ///< without padding
+  DType compute_type() const { return compute_; }
+
+  const Tensor& master() const { return master_; }    ///< [elements] FP32
+  const Tensor& working() const { return working_; }  ///< [elements] compute type
+  Tensor master(const Parameter& p) const { return slice(master_, p); }
+  Tensor working(const Parameter& p) const { return slice(working_, p); }
+  /// The view of one parameter in any flat array of this layout, shaped as the parameter.
+  static Tensor slice(const Tensor& flat, const Parameter& p);
+
+ private:
+  std::deque<Parameter> registered_;
+  std::vector<const Parameter*> ordered_;
+  std::int64_t elements_ = 0, trainable_ = 0;
+  DType compute_ = DType::fp32;
+  Tensor master_, working_;
+};
+
+}  // namespace mpdist

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/core/pool.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstdlib>
+#include <string>
+
+#include "src/core/error.hpp"
+
+namespace mpdist {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+
+/// Rounds up to a multiple of an eighth of the power of two below: at most 12.5 % is lost, and few distinct sizes exist.
+std::size_t size_class(std::size_t bytes) {
+  if (bytes <= 512) return 512;
+  const std::size_t step = std::max<std::size_t>(std::bit_floor(bytes) / 8, kAlignment);
+  return (bytes + step - 1) / step * step;
+}
+
+}  // namespace
+
+std::string_view name_of(MemoryKind kind) {
+  constexpr std::array<std::string_view, kMemoryKinds> names = {"parameters", "optimizer", "gradients", "activations",
+                                                                "workspace",  "data",      "checkpoint"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+BlockRef::BlockRef(Block* block) : block_(block) {
+  if (block_) std::atomic_ref(block_->users).fetch_add(1, std::memory_order_relaxed);
+}
+
+BlockRef::BlockRef(const BlockRef& other) : BlockRef(other.block_) {}
+
+BlockRef::~BlockRef() {
+  if (block_ && std::atomic_ref(block_->users).fetch_sub(1, std::memory_order_acq_rel) == 1) block_->pool->release(block_);
+}
+
+Pool& Pool::host() {
+  static Pool* pool = new Pool;  // never destroyed: tensors may outlive any static order
+  return *pool;
+}
+
+Pool::~Pool() {
+  for (Block* block : blocks_) {
+    std::free(block->data);
+    delete block;
+  }
+}
+
+BlockRef Pool::allocate(std::size_t bytes, MemoryKind kind) {
+  const std::size_t size = size_class(bytes);
+  std::lock_guard lock(mutex_);
+  Block* block = nullptr;
+  if (auto found = free_.find(size); found != free_.end() && !found->second.empty()) {
+    block = found->second.back();
+    found->second.pop_back();
+  } else {
+    void* data = std::aligned_alloc(kAlignment, (size + kAlignment - 1) / kAlignment * kAlignment);
+    if (!data) {
+      std::string held;
+      for (int k = 0; k < kMemoryKinds; ++k) {
+        held += fmt::format(" {} {} MiB", name_of(static_cast<MemoryKind>(k)), use_.now[k] >> 20);
+      }
+      throw Error(ExitCode::internal, fmt::format("out of memory: {} MiB asked for {}; held:{}; lower batch.global or raise "
+                                                  "batch.shards or the number of nodes",
+                                                  size >> 20, name_of(kind), held));
+    }
+    block = new Block{.data = data, .size = size, .pool = this};
+    blocks_.push_back(block);
+    free_[size].reserve(free_[size].size() + 16);
+    use_.reserved += static_cast<std::int64_t>(size);
+    ++use_.system_allocations;
+  }
+  block->bytes = bytes;
+  block->kind = kind;
+  const auto k = static_cast<std::size_t>(kind);
+  use_.now[k] += static_cast<std::int64_t>(bytes);
+  use_.peak[k] = std::max(use_.peak[k], use_.now[k]);
+  return BlockRef(block);
+}
+
+void Pool::release(Block* block) {
+  std::lock_guard lock(mutex_);
+  use_.now[static_cast<std::size_t>(block->kind)] -= static_cast<std::int64_t>(block->bytes);
+  free_[block->size].push_back(block);
+}
+
+MemoryUse Pool::use() const {
+  std::lock_guard lock(mutex_);
+  return use_;
+}
+
+void Pool::reset_peaks() {
+  std::lock_guard lock(mutex_);
+  use_.peak = use_.now;
+}
+
+}  // namespace mpdist

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+#include "src/core/device.hpp"
+
+namespace mpdist {
+
+class Pool;
+
+/// What memory is for: peaks are reported by kind, so that "half the activations" is a measured number.
+enum class MemoryKind : unsigned char { parameters, optimizer, gradients, activations, workspace, data, checkpoint };
+inline constexpr int kMemoryKinds = 7;
+std::string_view name_of(MemoryKind kind);
+
+/// One block of pooled memory with an intrusive count of its users. Made by Pool only.
+struct Block {
+  void* data = nullptr;
+  std::size_t bytes = 0;   ///< asked for
+  std::size_t size = 0;    ///< held, rounded up to the pool's size class
+  MemoryKind kind = MemoryKind::workspace;
+  Pool* pool = nullptr;
+  int users = 0;           ///< atomic access through std::atomic_ref
+};
+
+/// Shared ownership of a Block; the last one hands it back to its pool. Copying allocates nothing.
+class BlockRef {
+ public:
+  BlockRef() = default;
+  explicit BlockRef(Block* block);
+  BlockRef(const BlockRef& other);
+  BlockRef(BlockRef&& other) noexcept : block_(other.block_) { other.block_ = nullptr; }
+  BlockRef& operator=(BlockRef other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  ~BlockRef();
+  Block* get() const { return block_; }
+
+ private:
+  Block* block_ = nullptr;
+};
+
+/// Bytes in use now and at most, as asked for (not rounded), and bytes the pool holds from the system.
+struct MemoryUse {
+  std::array<std::int64_t, kMemoryKinds> now{};
+  std::array<std::int64_t, kMemoryKinds> peak{};
+  std::int64_t reserved = 0;
+  std::int64_t system_allocations = 0;  ///< constant once a training loop has reached its steady state
+};
+
+/// Caching allocator: blocks go back to a free list by size class (next multiple of 1/8 of a power of two) and are reused, so a steady training
+/// loop asks the system for nothing. Memory is 64-byte aligned and not initialised. Safe to call from any thread.
+class Pool {
+ public:
+  explicit Pool(Device device = Device::cpu) : device_(device) {}
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  /// Throws Error (exit 1) naming what was asked and what is held by kind when the system has no more.
+  BlockRef allocate(std::size_t bytes, MemoryKind kind);
+  MemoryUse use() const;
+  void reset_peaks();
+  Device device() const { return device_; }
+
+  /// The process's pool for host memory. Lives until the process ends.
+  static Pool& host();
+
+ private:
+  friend class BlockRef;
+  void release(Block* block);
+
+  Device device_;
+  mutable std::mutex mutex_;
+  std::map<std::size_t, std::vector<Block*>> free_;  ///< by size class
+  std::vector<Block*> blocks_;
+  MemoryUse use_;
+};
+
+}  // namespace mpdist
