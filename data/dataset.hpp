@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "src/core/schema.hpp"
+#include "src/core/shape.hpp"
+
+namespace mpdist::data {
+
+/// Labelled images of one size. Reading is safe from several threads at once. All ranks see the same data set.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual std::int64_t size() const = 0;
+  virtual Shape image_shape() const = 0;  ///< [height, width, channels]
+  virtual std::int64_t classes() const = 0;
+  /// Writes image `index` as height*width*channels raw values; bytes are scaled to [0, 1].
+  virtual void read(std::int64_t index, std::span<float> image) const = 0;
+  virtual std::int32_t label(std::int64_t index) const = 0;
+  /// Names, shapes, types, sizes, all labels and 64 keyed sample blocks: equal digests mean equal data for the start-up check.
+  virtual std::uint64_t digest() const = 0;
+};
+
+/// The training and the test part of one [data] table.
+struct Datasets {
+  std::unique_ptr<Dataset> train, test;
+};
+
+}  // namespace mpdist::data

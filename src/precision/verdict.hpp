@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace mpdist::precision {
+
+/// First bad tensor: the minimum of (gradient order, shard) over all ranks, with the rank that owns the shard.
+struct BadTensor {
+  std::int64_t parameter = 0;  ///< place in gradient order
+  std::int64_t shard = 0;
+  std::int64_t rank = 0;
+  bool operator==(const BadTensor&) const = default;
+};
+
+/// What one rank reports of one attempted step, and, merged, what all ranks decide on. merge is commutative and associative:
+/// any order of merging gives the same value.
+struct Verdict {
+  // Sums over ranks.
+  std::int64_t forward_nonfinite = 0;   ///< local shards with a non-finite loss
+  std::int64_t backward_nonfinite = 0;  ///< leaves (parameter, shard) with a non-finite element
+  std::int64_t loss_terms = 0;          ///< C
+  std::int64_t stop_requests = 0;       ///< ranks that were asked to stop (signal, time limit)
+  std::int64_t saturated = 0;           ///< working elements that saturated in the last update
+  // Minimum over ranks.
+  std::optional<BadTensor> first_bad;
+
+  /// What must be equal on all ranks. The audit_* entries are zero except in an audit.
+  enum Equal : int {
+    attempted, step, scale_bits, tracker, cursor, reduced_digest, sum_nonfinite,
+    audit_master, audit_working, audit_optimizer, audit_statistics, audit_ema,
+    kEqualCount
+  };
+  std::array<std::uint64_t, kEqualCount> equal{};
+
+  /// Lanes for Communicator::merge_lanes: first the minimum lanes, then the sum lanes. Equality travels as minimum of x and
+  /// minimum of ~x.
+  static constexpr std::size_t kMinimumLanes = 1 + 2 * kEqualCount;
+  static constexpr std::size_t kLanes = kMinimumLanes + 5;
+  std::array<std::int64_t, kLanes> to_lanes() const;
+  /// The merged verdict; `different` receives the Equal entries that are not equal on all ranks.
+  static Verdict from_lanes(std::span<const std::int64_t, kLanes> lanes, std::vector<Equal>& different);
+  static std::string_view name_of(Equal entry);
+};
+
+}  // namespace mpdist::precision
