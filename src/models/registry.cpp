@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/models/registry.hpp"
+
+#include "src/models/cnn.hpp"
+#include "src/models/mlp.hpp"
+#include "src/models/model.hpp"
+
+namespace mpdist::models {
+
+const std::vector<ModelEntry>& models() {
+  static const std::vector<ModelEntry> table = {mlp_entry(), cnn_entry()};
+  return table;
+}
+
+}  // namespace mpdist::models
