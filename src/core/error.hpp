@@ -24,10 +24,21 @@ class Error : public std::runtime_error {
  public:
   Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
   ExitCode exit_code() const { return code_; }
+  /// Whether every rank throws this error alike: then rank 0 alone speaks and all end in order, without an abort.
+  bool is_collective() const { return collective_; }
+  void set_collective() { collective_ = true; }
 
  private:
   ExitCode code_;
+  bool collective_ = false;
 };
+
+/// throw collective(Disagreement(...)): an error that every rank throws at the same place.
+template <class E>
+E collective(E error) {
+  error.set_collective();
+  return error;
+}
 
 /// A function was called outside its contract (shapes, types, ranges): a defect of the caller.
 struct InvalidArgument : Error {
