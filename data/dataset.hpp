@@ -20,7 +20,8 @@ class Dataset {
   /// Writes image `index` as height*width*channels raw values; bytes are scaled to [0, 1].
   virtual void read(std::int64_t index, std::span<float> image) const = 0;
   virtual std::int32_t label(std::int64_t index) const = 0;
-  /// Names, shapes, types, sizes, all labels and 64 keyed sample blocks: equal digests mean equal data for the start-up check.
+  /// Names, shapes, types, sizes, all labels and 64 keyed sample blocks: equal digests mean equal data for the start-up
+  /// check.
   virtual std::uint64_t digest() const = 0;
 };
 

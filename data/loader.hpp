@@ -20,15 +20,15 @@ struct Batch {
 
 struct LoaderOptions {
   std::int64_t global_batch = 0;
-  std::int64_t first = 0;    ///< this rank's part of each batch: positions [first, first+rows)
+  std::int64_t first = 0;  ///< this rank's part of each batch: positions [first, first+rows)
   std::int64_t rows = 0;
   DType dtype = DType::fp32;
   std::int64_t workers = 1;   ///< prefetch threads; 0 prepares batches in the calling thread
   std::int64_t prefetch = 2;  ///< batches prepared ahead
 };
 
-/// Prepares batches k, k+1, ... in background threads. The content of a batch depends on k alone, never on threads or ranks.
-/// An exception in a thread is thrown again by get().
+/// Prepares batches k, k+1, ... in background threads. The content of a batch depends on k alone, never on threads or
+/// ranks. An exception in a thread is thrown again by get().
 class Loader {
  public:
   Loader(const Dataset& dataset, Augmentation augmentation, Sampler sampler, LoaderOptions options);
@@ -44,8 +44,8 @@ class Loader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Block [first, first+rows) of a data set in data order for evaluation, not augmented; rows past the end are zero images with
-/// label -1.
+/// Block [first, first+rows) of a data set in data order for evaluation, not augmented; rows past the end are zero
+/// images with label -1.
 Batch evaluation_block(const Dataset& dataset, const Augmentation& augmentation, std::int64_t first, std::int64_t rows,
                        DType dtype);
 

@@ -5,8 +5,9 @@
 namespace mpdist::data {
 
 /// The endless sequence of epoch permutations: position p is place p % n of epoch p / n, and epoch e visits
-/// permutation_e(0), permutation_e(1), ... Batch k is positions [k*B, (k+1)*B). The permutation is keyed by (seed, epoch) and
-/// computed, not stored: a Feistel network on the next even power of two with cycle walking (Black & Rogaway 2002).
+/// permutation_e(0), permutation_e(1), ... Batch k is positions [k*B, (k+1)*B). The permutation is keyed by (seed,
+/// epoch) and computed, not stored: a Feistel network on the next even power of two with cycle walking (Black & Rogaway
+/// 2002).
 class Sampler {
  public:
   struct Place {
@@ -14,7 +15,8 @@ class Sampler {
     std::int64_t index = 0;  ///< data index in [0, n)
   };
 
-  Sampler(std::int64_t n, std::uint64_t seed) : n_(n), seed_(seed) {}
+  /// Throws InvalidArgument unless 1 <= n < 2^48.
+  Sampler(std::int64_t n, std::uint64_t seed);
   Place at(std::int64_t position) const;
   std::int64_t size() const { return n_; }
 

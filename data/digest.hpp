@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstdint>
+#include <string_view>
+
+#include "data/dataset.hpp"
+
+namespace mpdist::data {
+
+/// What Dataset::digest returns: a 64-bit hash of `name` (format and part), image shape, number of classes, size, all
+/// labels and kDigestBlocks keyed blocks of kDigestBlockRows consecutive images (all images where there are fewer).
+std::uint64_t digest_of(const Dataset& dataset, std::string_view name);
+
+inline constexpr std::int64_t kDigestBlocks = 64;
+inline constexpr std::int64_t kDigestBlockRows = 8;
+
+}  // namespace mpdist::data
