@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -19,6 +20,8 @@ struct KeyDoc {
   bool power_of_two = false;
   bool required = false;
   bool resume_may_change = false;    ///< a resumed run may use another value
+  bool maximum_excluded = false;     ///< the value must be below `maximum`
+  std::size_t length = 0;            ///< exact number of elements of a list; 0: any
   std::vector<std::string> words = {};  ///< words that a numeric-or-word key (Word) takes beside a number
 };
 
