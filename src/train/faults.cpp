@@ -29,9 +29,10 @@ std::vector<std::string> split(const std::string& text, char separator) {
 }
 
 [[noreturn]] void refuse(const std::string& text, const std::string& problem) {
-  throw UsageError(fmt::format("MPDIST_FAULT: \"{}\": {}; expected KIND:step=N:rank=N[:shard=N][:tensor=NAME|layer=NAME] with "
-                               "KIND overflow, nan-activation, drop-gradient or flip-weight",
-                               text, problem));
+  throw UsageError(
+      fmt::format("MPDIST_FAULT: \"{}\": {}; expected KIND:step=N:rank=N[:shard=N][:tensor=NAME|layer=NAME] with "
+                  "KIND overflow, nan-activation, drop-gradient or flip-weight",
+                  text, problem));
 }
 
 std::int64_t number(const std::string& text, const std::string& key, const std::string& value) {
@@ -95,7 +96,8 @@ void check_faults(const std::vector<Fault>& faults, const ParameterStore& store,
 }
 
 FaultPlan::FaultPlan(std::vector<Fault> faults, int rank) {
-  std::copy_if(faults.begin(), faults.end(), std::back_inserter(faults_), [&](const Fault& f) { return f.rank == rank; });
+  std::copy_if(faults.begin(), faults.end(), std::back_inserter(faults_),
+               [&](const Fault& f) { return f.rank == rank; });
 }
 
 bool FaultPlan::strikes(const Fault& fault, Fault::Kind kind) const {
@@ -105,9 +107,8 @@ bool FaultPlan::strikes(const Fault& fault, Fault::Kind kind) const {
 void FaultPlan::activation(const std::string& layer, const char*, const Tensor& value) {
   for (const Fault& fault : faults_) {
     if (!strikes(fault, Fault::Kind::nan_activation) || fault.target != layer || value.elements() == 0) continue;
-    with_compute_type(value.dtype(), [&]<class T>(T) {
-      *value.data<T>() = from_float<T>(std::numeric_limits<float>::quiet_NaN());
-    });
+    with_compute_type(value.dtype(),
+                      [&]<class T>(T) { *value.data<T>() = from_float<T>(std::numeric_limits<float>::quiet_NaN()); });
   }
 }
 

@@ -38,9 +38,10 @@ Plan make_plan(const Config& config, std::int64_t samples, int ranks) {
   const std::int64_t shards = config.batch.shards, batch = config.batch.global;
   const std::vector<int> counts = fitting_ranks(shards);
   if (std::find(counts.begin(), counts.end(), ranks) == counts.end()) {
-    throw UsageError(fmt::format("{} ranks do not fit batch.shards = {}: start with {} ranks, or change batch.shards to a "
-                                 "power of two times the number of ranks",
-                                 ranks, shards, fmt::join(counts, ", ")));
+    throw UsageError(
+        fmt::format("{} ranks do not fit batch.shards = {}: start with {} ranks, or change batch.shards to a "
+                    "power of two times the number of ranks",
+                    ranks, shards, fmt::join(counts, ", ")));
   }
   if (batch % shards != 0) {
     throw UsageError(fmt::format("batch.global = {} is not a multiple of batch.shards = {}", batch, shards));

@@ -9,16 +9,16 @@ namespace mpdist::train {
 
 /// How one run is cut: the numbers that DESIGN 4 names, derived once from config, data set size and ranks.
 struct Plan {
-  std::int64_t samples = 0;       ///< n: training samples
-  std::int64_t global_batch = 0;  ///< B
-  std::int64_t shards = 0;        ///< S
-  int ranks = 1;                  ///< N
-  std::int64_t local_shards = 0;  ///< S / N, a power of two
-  std::int64_t shard_rows = 0;    ///< B / S
-  double loss_terms_power = 1;    ///< M: the power of two nearest to the number of loss terms of a full batch
-  double shards_power = 1;        ///< K: the largest power of two not above S
-  std::int64_t max_attempted = 0; ///< batches after which the run ends; 0: ends by steps
-  std::int64_t max_steps = 0;     ///< applied updates after which the run ends; with epochs the schedule's length too
+  std::int64_t samples = 0;        ///< n: training samples
+  std::int64_t global_batch = 0;   ///< B
+  std::int64_t shards = 0;         ///< S
+  int ranks = 1;                   ///< N
+  std::int64_t local_shards = 0;   ///< S / N, a power of two
+  std::int64_t shard_rows = 0;     ///< B / S
+  double loss_terms_power = 1;     ///< M: the power of two nearest to the number of loss terms of a full batch
+  double shards_power = 1;         ///< K: the largest power of two not above S
+  std::int64_t max_attempted = 0;  ///< batches after which the run ends; 0: ends by steps
+  std::int64_t max_steps = 0;      ///< applied updates after which the run ends; with epochs the schedule's length too
   DType wire = DType::fp32;
 
   std::int64_t local_rows() const { return local_shards * shard_rows; }

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/train/state.hpp"
+
+#include <cstring>
+#include <set>
+
+#include "kernels/cast.hpp"
+#include "src/models/registry.hpp"
+
+namespace mpdist::train {
+namespace {
+
+/// The entry of a registry by name; the config has been validated, so it is there.
+template <class Entry>
+const Entry& find(const std::vector<Entry>& table, const std::string& name) {
+  for (const Entry& entry : table) {
+    if (entry.name == name) return entry;
+  }
+  throw InvalidArgument("no registry entry named " + name);
+}
+
+/// One flat array of the store's layout and the folder its tensors have in a checkpoint.
+struct FlatArray {
+  std::string folder;
+  Tensor values;
+};
+
+std::vector<FlatArray> flat_arrays(const TrainingState& state) {
+  std::vector<FlatArray> arrays = {{"master", state.store.master()}};
+  for (const optim::Slot& slot : state.optimizer->slots()) arrays.push_back({"optimizer/" + slot.name, slot.values});
+  if (state.ema) arrays.push_back({"ema", state.ema});
+  return arrays;
+}
+
+/// 64-bit values keep all their bits as signed integers in the file.
+std::int64_t as_signed(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
+
+const std::int64_t& integer(const checkpoint::Checkpoint& checkpoint, const std::string& name,
+                            const std::string& file) {
+  const auto found = checkpoint.integers.find(name);
+  if (found == checkpoint.integers.end()) throw FormatError(file, name, "is missing; not a checkpoint of this version");
+  return found->second;
+}
+
+}  // namespace
+
+TrainingState::TrainingState(const Config& config, Shape image, std::int64_t classes, Stream& stream) {
+  model = find(models::models(), config.model.name).make(*config.model.options, store, image, classes);
+  store.finalize(config.precision.compute_type(), static_cast<std::uint64_t>(config.run.seed));
+  optimizer = find(optim::optimizers(), config.optimizer.optimizer.name)
+                  .make(*config.optimizer.optimizer.options, config.optimizer.common, store);
+  if (config.optimizer.common.ema_decay > 0) {
+    ema = Tensor({store.elements()}, DType::fp32, MemoryKind::optimizer);
+    std::memcpy(ema.raw(), store.master().raw(), ema.bytes());
+  }
+  precision::LossScalerOptions scaler_options = config.precision.scaler;
+  if (config.precision.loss_scale.word.empty()) {
+    scaler_options.dynamic = false;
+    scaler_options.initial = config.precision.loss_scale.number;
+  } else if (config.precision.compute_type() != DType::fp16) {
+    scaler_options.dynamic = false;  // their exponent range is that of FP32: nothing to scale
+    scaler_options.initial = 1;
+  }
+  scaler = precision::LossScaler(scaler_options);
+  refresh_working(stream);
+}
+
+std::int64_t TrainingState::refresh_working(Stream& stream) const {
+  if (store.compute_type() == DType::fp32) return 0;
+  std::int64_t saturated = 0;
+  kernels::cast(stream,
+                {.source = store.master(), .destination = store.working(), .saturate = true, .saturated = &saturated});
+  return saturated;
+}
+
+checkpoint::Checkpoint to_checkpoint(const TrainingState& state, const Config& config, const RunFacts& facts) {
+  checkpoint::Checkpoint result;
+  for (const FlatArray& array : flat_arrays(state)) {
+    for (const Parameter* p : state.store.parameters()) {
+      result.tensors.push_back({array.folder + "/" + p->name, ParameterStore::slice(array.values, *p)});
+    }
+  }
+  const precision::LossScalerState& scaler = state.scaler.state();
+  const std::int64_t cursor = state.attempted * config.batch.global;
+  result.reals = {{"scaler/scale", scaler.scale}};
+  result.integers = {{"scaler/tracker", scaler.tracker},
+                     {"scaler/allowance", scaler.allowance},
+                     {"scaler/skips_at_floor", scaler.skips_at_floor},
+                     {"schedule/step", state.step},
+                     {"data/epoch", cursor / facts.samples},
+                     {"data/cursor", cursor},
+                     {"data/permutation_key", config.run.seed},
+                     {"data/digest", as_signed(facts.data_digest)},
+                     {"random/seed", config.run.seed},
+                     {"random/attempted", state.attempted},
+                     {"run/step", state.step},
+                     {"run/attempted", state.attempted},
+                     {"run/skipped", state.skipped},
+                     {"run/shards", config.batch.shards},
+                     {"run/ranks", facts.ranks},
+                     {"run/threads_per_rank", config.run.threads_per_rank}};
+  result.texts = {{"run/config", facts.config_text},
+                  {"run/versions", facts.versions},
+                  {"schedule/name", config.schedule.name},
+                  {"random/generator", "philox4x32-10"}};
+  return result;
+}
+
+void from_checkpoint(TrainingState& state, const checkpoint::Checkpoint& checkpoint, const std::string& file,
+                     Stream& stream) {
+  std::map<std::string, Tensor> saved;
+  for (const checkpoint::NamedTensor& tensor : checkpoint.tensors) saved[tensor.path] = tensor.values;
+  for (const FlatArray& array : flat_arrays(state)) {
+    for (const Parameter* p : state.store.parameters()) {
+      const std::string path = array.folder + "/" + p->name;
+      const auto found = saved.find(path);
+      if (found == saved.end()) throw FormatError(file, path, "is missing: the model or optimizer of this run has it");
+      if (!(found->second.shape() == p->shape)) {
+        throw FormatError(
+            file, path,
+            fmt::format("shape {} expected, found {}", p->shape.to_string(), found->second.shape().to_string()));
+      }
+      std::memcpy(ParameterStore::slice(array.values, *p).raw(), found->second.raw(), found->second.bytes());
+      saved.erase(found);
+    }
+  }
+  if (!saved.empty())
+    throw FormatError(file, saved.begin()->first, "is not part of the model or optimizer of this run");
+  const auto scale = checkpoint.reals.find("scaler/scale");
+  if (scale == checkpoint.reals.end()) throw FormatError(file, "scaler/scale", "is missing");
+  state.scaler.restore({.scale = scale->second,
+                        .tracker = integer(checkpoint, "scaler/tracker", file),
+                        .allowance = integer(checkpoint, "scaler/allowance", file),
+                        .skips_at_floor = integer(checkpoint, "scaler/skips_at_floor", file)});
+  state.step = integer(checkpoint, "run/step", file);
+  state.attempted = integer(checkpoint, "run/attempted", file);
+  state.skipped = integer(checkpoint, "run/skipped", file);
+  state.refresh_working(stream);
+}
+
+}  // namespace mpdist::train

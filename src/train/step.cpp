@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/train/step.hpp"
+
+#include <bit>
+#include <cmath>
+
+#include "kernels/ema_update.hpp"
+#include "src/train/diagnosis.hpp"
+#include "src/train/disagreement.hpp"
+#include "src/train/shard_pass.hpp"
+
+namespace mpdist::train {
+
+using precision::StepEvent;
+using precision::Verdict;
+
+StepRunner::StepRunner(const Config& config, const Plan& plan, TrainingState& state, comm::Communicator& communicator,
+                       const optim::Schedule& schedule, FaultPlan& faults, Stream& stream)
+    : config_(config),
+      plan_(plan),
+      state_(state),
+      communicator_(communicator),
+      schedule_(schedule),
+      faults_(faults),
+      stream_(stream),
+      reducer_(state.store, communicator,
+               {.wire = plan.wire,
+                .shards = plan.shards,
+                .tree = config.comm.reduction == "tree",
+                .bucket_bytes = static_cast<std::int64_t>(config.comm.bucket_mib * 1048576.0)}),
+      statistics_(state.store.parameters().size()) {
+  for (const Parameter* p : state.store.parameters()) segments_.push_back({p->offset, p->elements()});
+}
+
+StepReport StepRunner::attempt(const data::Batch& batch, bool stop, bool audit,
+                               const std::function<void()>& before_update) {
+  StepReport report{.attempted = state_.attempted, .loss_scale = state_.scaler.scale()};
+  const double gradient_scale = report.loss_scale * plan_.shards_power / plan_.loss_terms_power;
+  forward_backward(batch, gradient_scale);
+  reduced_ = reducer_.reduce(stream_);
+  kernels::gradient_statistics(stream_, {.gradient = reduced_,
+                                         .segments = segments_.data(),
+                                         .segment_count = static_cast<std::int64_t>(segments_.size()),
+                                         .statistics = statistics_.data()});
+  const Verdict verdict = merge(local_verdict(stop, audit), audit);
+
+  const auto terms = static_cast<double>(verdict.loss_terms);
+  const bool overflow = verdict.backward_nonfinite > 0 || verdict.equal[Verdict::sum_nonfinite] > 0;
+  report.event = verdict.forward_nonfinite > 0 ? StepEvent::forward_nonfinite
+                 : overflow                    ? StepEvent::gradient_overflow
+                                               : StepEvent::clean;
+  report.stop = verdict.stop_requests > 0;
+  report.loss = static_cast<double>(reducer_.reduced_values()[0]) / terms;
+  report.accuracy = static_cast<double>(reducer_.reduced_values()[1]) / terms;
+  const double unscale = plan_.loss_terms_power / (report.loss_scale * terms);
+  report.grad_norm = global_norm(unscale);
+  report.lr = config_.optimizer.common.lr * schedule_.factor(state_.step);
+  if (report.event == StepEvent::clean) {
+    before_update();
+    update(report, unscale);
+    faults_.masters(state_.attempted, state_.store);
+    ++state_.step;
+  } else {
+    explain(batch, verdict, report);
+    ++state_.skipped;
+  }
+  reducer_.release();
+  report.step = state_.step;
+  report.saturated = saturated_;
+  ++state_.attempted;
+  state_.scaler.update(report.event);
+  report.new_loss_scale = state_.scaler.scale();
+  return report;
+}
+
+void StepRunner::forward_backward(const data::Batch& batch, double gradient_scale) {
+  const ShardPass pass{config_, plan_, state_, stream_};
+  loss_terms_ = forward_nonfinite_ = 0;
+  for (std::int64_t local = 0; local < plan_.local_shards; ++local) {
+    faults_.enter(batch.attempted, communicator_.rank() * plan_.local_shards + local);
+    const nn::LossSums sums = pass.run(batch, local, gradient_scale, faults_.empty() ? nullptr : &faults_,
+                                       [&](const Parameter& parameter, const Tensor& gradient) {
+                                         faults_.parameter_gradient(parameter, gradient);
+                                         reducer_.leaf(stream_, parameter, local, gradient);
+                                       });
+    const float values[] = {sums.loss, static_cast<float>(sums.correct)};
+    reducer_.values(local, values);
+    loss_terms_ += sums.terms;
+    if (!std::isfinite(sums.loss)) ++forward_nonfinite_;
+  }
+}
+
+Verdict StepRunner::local_verdict(bool stop, bool audit) const {
+  Verdict verdict;
+  verdict.forward_nonfinite = forward_nonfinite_;
+  verdict.loss_terms = loss_terms_;
+  verdict.stop_requests = stop ? 1 : 0;
+  for (const comm::NonfiniteLeaf& leaf : reducer_.nonfinite()) {
+    ++verdict.backward_nonfinite;
+    const precision::BadTensor bad{leaf.parameter, leaf.shard, communicator_.rank()};
+    const auto key = [](const precision::BadTensor& b) { return std::pair(b.parameter, b.shard); };
+    if (!verdict.first_bad || key(bad) < key(*verdict.first_bad)) verdict.first_bad = bad;
+  }
+  std::uint64_t digest = 0, nonfinite = 0;
+  for (const kernels::TensorStatistics& tensor : statistics_) {
+    digest += tensor.digest;
+    nonfinite += static_cast<std::uint64_t>(tensor.nonfinite);
+  }
+  verdict.equal[Verdict::reduced_digest] = digest;
+  verdict.equal[Verdict::sum_nonfinite] = nonfinite;
+  verdict.equal[Verdict::attempted] = static_cast<std::uint64_t>(state_.attempted);
+  verdict.equal[Verdict::step] = static_cast<std::uint64_t>(state_.step);
+  verdict.equal[Verdict::scale_bits] = std::bit_cast<std::uint64_t>(state_.scaler.scale());
+  verdict.equal[Verdict::tracker] = static_cast<std::uint64_t>(state_.scaler.state().tracker);
+  verdict.equal[Verdict::cursor] = static_cast<std::uint64_t>(state_.attempted * plan_.global_batch);
+  if (audit) fill_audit(verdict);
+  return verdict;
+}
+
+void StepRunner::fill_audit(Verdict& verdict) const {
+  verdict.equal[Verdict::audit_master] = digest_of(stream_, state_.store.master());
+  verdict.equal[Verdict::audit_working] = digest_of(stream_, state_.store.working());
+  std::uint64_t slots = 0;
+  for (const optim::Slot& slot : state_.optimizer->slots()) slots = slots * 3 + digest_of(stream_, slot.values);
+  verdict.equal[Verdict::audit_optimizer] = slots;
+  verdict.equal[Verdict::audit_ema] = digest_of(stream_, state_.ema);
+}
+
+/// Merges over the ranks; a difference ends the run with its name.
+Verdict StepRunner::merge(const Verdict& mine, bool audit) {
+  auto lanes = mine.to_lanes();
+  communicator_.merge_lanes(lanes, Verdict::kMinimumLanes);
+  std::vector<Verdict::Equal> different;
+  const Verdict merged = Verdict::from_lanes(lanes, different);
+  if (different.empty()) return merged;
+  SharedState shared;
+  for (Verdict::Equal entry : different) {
+    if (entry <= Verdict::cursor) shared.scalars.emplace_back(Verdict::name_of(entry), mine.equal[entry]);
+  }
+  shared.arrays = {{"the reduced gradient", reduced_},
+                   {"the master", state_.store.master()},
+                   {"the working copy", state_.store.working()}};
+  for (const optim::Slot& slot : state_.optimizer->slots()) shared.arrays.emplace_back("optimizer " + slot.name, slot.values);
+  shared.arrays.emplace_back("the average", state_.ema);
+  throw_disagreement(communicator_, stream_, state_.store, shared,
+                     fmt::format("{} of attempted step {}", audit ? "audit" : "verdict", state_.attempted));
+}
+
+void StepRunner::audit() {
+  Verdict verdict;
+  fill_audit(verdict);
+  verdict.equal[Verdict::attempted] = static_cast<std::uint64_t>(state_.attempted);
+  verdict.equal[Verdict::step] = static_cast<std::uint64_t>(state_.step);
+  reduced_ = Tensor();  // not valid between steps
+  merge(verdict, true);
+}
+
+double StepRunner::global_norm(double unscale) const {
+  double sum = 0;
+  for (const kernels::TensorStatistics& tensor : statistics_) sum += tensor.sum_squares;
+  return std::sqrt(sum) * unscale;
+}
+
+void StepRunner::update(const StepReport& report, double unscale) {
+  const double limit = config_.optimizer.common.clip_norm;
+  const double clip = limit > 0 && report.grad_norm > limit ? limit / report.grad_norm : 1.0;
+  state_.optimizer->update(stream_, {.gradient = reduced_,
+                                     .unscale = unscale,
+                                     .clip = static_cast<float>(clip),
+                                     .lr = static_cast<float>(report.lr),
+                                     .step = state_.step + 1});
+  saturated_ = state_.optimizer->saturated();
+  if (state_.ema) {
+    kernels::ema_update(stream_, {.average = state_.ema, .value = state_.store.master(),
+                                  .decay = static_cast<float>(config_.optimizer.common.ema_decay)});
+  }
+}
+
+/// Fills first_bad, in_sum and the diagnosis of a skipped step.
+void StepRunner::explain(const data::Batch& batch, const Verdict& verdict, StepReport& report) {
+  const auto& parameters = state_.store.parameters();
+  if (report.event == StepEvent::forward_nonfinite) {
+    const ShardPass pass{config_, plan_, state_, stream_};
+    const double gradient_scale = report.loss_scale * plan_.shards_power / plan_.loss_terms_power;
+    const std::string found = replay_diagnosis(pass, batch, gradient_scale, faults_, communicator_);
+    report.diagnosis.push_back("the loss is not finite; first non-finite value in " +
+                               (found.empty() ? "no activation of a replay" : found));
+  } else if (verdict.first_bad) {
+    report.first_bad = verdict.first_bad;
+    const Parameter& p = *parameters[verdict.first_bad->parameter];
+    report.diagnosis.push_back(fmt::format("overflow in backward: tensor {}, layer {}, rank {} ({}), shard {}", p.name,
+                                           p.layer, verdict.first_bad->rank,
+                                           communicator_.hosts()[verdict.first_bad->rank], verdict.first_bad->shard));
+  } else {
+    report.in_sum = true;
+    for (const Parameter* p : parameters) {
+      if (statistics_[p->index].nonfinite == 0) continue;
+      report.first_bad = precision::BadTensor{.parameter = p->index, .shard = -1, .rank = -1};
+      report.diagnosis.push_back(fmt::format("overflow in the sum: tensor {}, layer {}: every leaf was finite, {} elements of "
+                                             "the sum are not", p->name, p->layer, statistics_[p->index].nonfinite));
+      break;
+    }
+  }
+}
+
+}  // namespace mpdist::train

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.hpp"
+#include "comm/gradient_reducer.hpp"
+#include "data/loader.hpp"
+#include "kernels/gradient_statistics.hpp"
+#include "src/optim/schedule.hpp"
+#include "src/precision/verdict.hpp"
+#include "src/train/faults.hpp"
+#include "src/train/plan.hpp"
+#include "src/train/state.hpp"
+
+namespace mpdist::train {
+
+/// What one attempted step came to, equal on all ranks.
+struct StepReport {
+  precision::StepEvent event = precision::StepEvent::clean;
+  std::int64_t attempted = 0;  ///< number of this batch, from 0
+  std::int64_t step = 0;       ///< applied updates after it
+  double loss = 0;             ///< mean over C
+  double accuracy = 0;         ///< fraction
+  double loss_scale = 0;       ///< with which the step ran
+  double new_loss_scale = 0;   ///< after it
+  double lr = 0;
+  double grad_norm = 0;                           ///< of the unscaled mean gradient, before clipping
+  std::int64_t saturated = 0;                     ///< working elements that the update saturated
+  bool stop = false;                              ///< some rank was asked to stop
+  bool in_sum = false;                            ///< overflow arose in the sum: all leaves were finite
+  std::optional<precision::BadTensor> first_bad;  ///< with overflow: in backward, or (shard -1) in the sum
+  std::vector<std::string> diagnosis;             ///< lines for the log: what overflowed, where
+};
+
+/// Runs attempted steps: DESIGN 4, in its order. Collective: every rank calls attempt() with its part of the same
+/// batch.
+class StepRunner {
+ public:
+  StepRunner(const Config& config, const Plan& plan, TrainingState& state, comm::Communicator& communicator,
+             const optim::Schedule& schedule, FaultPlan& faults, Stream& stream);
+
+  /// One attempted step. `stop` is this rank's wish to stop; `audit` adds the digests of all state to the verdict;
+  /// `before_update` is called once before anything of the state changes.
+  /// Throws Disagreement (collective) naming ranks, tensor, first element and values when ranks differ.
+  StepReport attempt(const data::Batch& batch, bool stop, bool audit, const std::function<void()>& before_update);
+
+  /// Compares the digests of all state over the ranks now: before a checkpoint.
+  void audit();
+
+  const comm::GradientReducer& reducer() const { return reducer_; }
+
+ private:
+  void forward_backward(const data::Batch& batch, double gradient_scale);
+  precision::Verdict local_verdict(bool stop, bool audit) const;
+  void fill_audit(precision::Verdict& verdict) const;
+  precision::Verdict merge(const precision::Verdict& mine, bool audit);
+  double global_norm(double unscale) const;
+  void update(const StepReport& report, double unscale);
+  void explain(const data::Batch& batch, const precision::Verdict& verdict, StepReport& report);
+
+  const Config& config_;
+  const Plan& plan_;
+  TrainingState& state_;
+  comm::Communicator& communicator_;
+  const optim::Schedule& schedule_;
+  FaultPlan& faults_;
+  Stream& stream_;
+  comm::GradientReducer reducer_;
+  std::vector<kernels::SegmentSpan> segments_;         ///< by parameter, in gradient order
+  std::vector<kernels::TensorStatistics> statistics_;  ///< of the reduced gradient, by parameter
+  Tensor reduced_;
+  std::int64_t loss_terms_ = 0, forward_nonfinite_ = 0;  ///< local sums of this step
+  std::int64_t saturated_ = 0;
+};
+
+}  // namespace mpdist::train
