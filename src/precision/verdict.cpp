@@ -45,7 +45,7 @@ std::array<std::int64_t, Verdict::kLanes> Verdict::to_lanes() const {
     lanes[lane++] = static_cast<std::int64_t>(value);
     lanes[lane++] = static_cast<std::int64_t>(~value);
   }
-  for (std::int64_t value : {forward_nonfinite, backward_nonfinite, loss_terms, stop_requests, saturated}) {
+  for (std::int64_t value : {forward_nonfinite, backward_nonfinite, loss_terms, stop_requests, save_requests}) {
     lanes[lane++] = value;
   }
   return lanes;
@@ -64,7 +64,7 @@ Verdict Verdict::from_lanes(std::span<const std::int64_t, kLanes> lanes, std::ve
     if (least != greatest) different.push_back(static_cast<Equal>(entry));
   }
   for (std::int64_t* value : {&verdict.forward_nonfinite, &verdict.backward_nonfinite, &verdict.loss_terms,
-                              &verdict.stop_requests, &verdict.saturated}) {
+                              &verdict.stop_requests, &verdict.save_requests}) {
     *value = lanes[lane++];
   }
   return verdict;

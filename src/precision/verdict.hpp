@@ -28,7 +28,7 @@ struct Verdict {
   std::int64_t backward_nonfinite = 0;  ///< leaves (parameter, shard) with a non-finite element
   std::int64_t loss_terms = 0;          ///< C
   std::int64_t stop_requests = 0;       ///< ranks that were asked to stop (signal, time limit)
-  std::int64_t saturated = 0;           ///< working elements that saturated in the last update
+  std::int64_t save_requests = 0;       ///< ranks whose clock asks for a checkpoint (rank 0 only)
   // Minimum over ranks.
   std::optional<BadTensor> first_bad;
 

@@ -16,13 +16,6 @@ double nearest_power_of_two(std::int64_t n) {
   return static_cast<double>(n - below < 2 * below - n ? below : 2 * below);
 }
 
-DType wire_type(const Config& config) {
-  if (config.comm.wire == "fp16") return DType::fp16;
-  if (config.comm.wire == "bf16") return DType::bf16;
-  if (config.comm.wire == "fp32") return DType::fp32;
-  return config.precision.compute_type() == DType::fp16 ? DType::fp16 : DType::fp32;
-}
-
 }  // namespace
 
 std::vector<int> fitting_ranks(std::int64_t shards) {
@@ -54,7 +47,7 @@ Plan make_plan(const Config& config, std::int64_t samples, int ranks) {
             .shard_rows = batch / shards,
             .loss_terms_power = nearest_power_of_two(batch),
             .shards_power = static_cast<double>(std::bit_floor(static_cast<std::uint64_t>(shards))),
-            .wire = wire_type(config)};
+            .wire = config.comm.wire_type(config.precision.compute_type())};
   if (config.run.steps > 0) {
     plan.max_steps = config.run.steps;
   } else {

@@ -55,15 +55,7 @@ TrainingState::TrainingState(const Config& config, Shape image, std::int64_t cla
     ema = Tensor({store.elements()}, DType::fp32, MemoryKind::optimizer);
     std::memcpy(ema.raw(), store.master().raw(), ema.bytes());
   }
-  precision::LossScalerOptions scaler_options = config.precision.scaler;
-  if (config.precision.loss_scale.word.empty()) {
-    scaler_options.dynamic = false;
-    scaler_options.initial = config.precision.loss_scale.number;
-  } else if (config.precision.compute_type() != DType::fp16) {
-    scaler_options.dynamic = false;  // their exponent range is that of FP32: nothing to scale
-    scaler_options.initial = 1;
-  }
-  scaler = precision::LossScaler(scaler_options);
+  scaler = precision::LossScaler(config.precision.scaler_options());
   refresh_working(stream);
 }
 
@@ -87,7 +79,7 @@ checkpoint::Checkpoint to_checkpoint(const TrainingState& state, const Config& c
   result.reals = {{"scaler/scale", scaler.scale}};
   result.integers = {{"scaler/tracker", scaler.tracker},
                      {"scaler/allowance", scaler.allowance},
-                     {"scaler/skips_at_floor", scaler.skips_at_floor},
+                     {"scaler/hopeless_skips", scaler.hopeless_skips},
                      {"schedule/step", state.step},
                      {"data/epoch", cursor / facts.samples},
                      {"data/cursor", cursor},
@@ -133,7 +125,7 @@ void from_checkpoint(TrainingState& state, const checkpoint::Checkpoint& checkpo
   state.scaler.restore({.scale = scale->second,
                         .tracker = integer(checkpoint, "scaler/tracker", file),
                         .allowance = integer(checkpoint, "scaler/allowance", file),
-                        .skips_at_floor = integer(checkpoint, "scaler/skips_at_floor", file)});
+                        .hopeless_skips = integer(checkpoint, "scaler/hopeless_skips", file)});
   state.step = integer(checkpoint, "run/step", file);
   state.attempted = integer(checkpoint, "run/attempted", file);
   state.skipped = integer(checkpoint, "run/skipped", file);

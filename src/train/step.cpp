@@ -45,10 +45,7 @@ StepReport StepRunner::attempt(const data::Batch& batch, bool stop, bool audit,
   const Verdict verdict = merge(local_verdict(stop, audit), audit);
 
   const auto terms = static_cast<double>(verdict.loss_terms);
-  const bool overflow = verdict.backward_nonfinite > 0 || verdict.equal[Verdict::sum_nonfinite] > 0;
-  report.event = verdict.forward_nonfinite > 0 ? StepEvent::forward_nonfinite
-                 : overflow                    ? StepEvent::gradient_overflow
-                                               : StepEvent::clean;
+  report.event = verdict.event();
   report.stop = verdict.stop_requests > 0;
   report.loss = static_cast<double>(reducer_.reduced_values()[0]) / terms;
   report.accuracy = static_cast<double>(reducer_.reduced_values()[1]) / terms;
@@ -97,9 +94,7 @@ Verdict StepRunner::local_verdict(bool stop, bool audit) const {
   verdict.stop_requests = stop ? 1 : 0;
   for (const comm::NonfiniteLeaf& leaf : reducer_.nonfinite()) {
     ++verdict.backward_nonfinite;
-    const precision::BadTensor bad{leaf.parameter, leaf.shard, communicator_.rank()};
-    const auto key = [](const precision::BadTensor& b) { return std::pair(b.parameter, b.shard); };
-    if (!verdict.first_bad || key(bad) < key(*verdict.first_bad)) verdict.first_bad = bad;
+    verdict.add_bad({leaf.parameter, leaf.shard, communicator_.rank()});
   }
   std::uint64_t digest = 0, nonfinite = 0;
   for (const kernels::TensorStatistics& tensor : statistics_) {

@@ -45,7 +45,7 @@ Verdict random_verdict(std::mt19937_64& random) {
   verdict.backward_nonfinite = static_cast<std::int64_t>(random() % 100);
   verdict.loss_terms = static_cast<std::int64_t>(random() % 1000);
   verdict.stop_requests = static_cast<std::int64_t>(random() % 2);
-  verdict.saturated = static_cast<std::int64_t>(random() % 10);
+  verdict.save_requests = static_cast<std::int64_t>(random() % 10);
   if (random() % 2) {
     verdict.first_bad = BadTensor{static_cast<std::int64_t>(random() % 5), static_cast<std::int64_t>(random() % 8),
                                   static_cast<std::int64_t>(random() % 4)};
@@ -59,7 +59,7 @@ void expect_same(const Verdict& a, const Verdict& b) {
   EXPECT_EQ(a.backward_nonfinite, b.backward_nonfinite);
   EXPECT_EQ(a.loss_terms, b.loss_terms);
   EXPECT_EQ(a.stop_requests, b.stop_requests);
-  EXPECT_EQ(a.saturated, b.saturated);
+  EXPECT_EQ(a.save_requests, b.save_requests);
   EXPECT_EQ(a.first_bad, b.first_bad);
   EXPECT_EQ(a.equal, b.equal);
 }
@@ -92,9 +92,9 @@ TEST(Verdict, AnyOrderOfMergingGivesTheSame) {
 
 TEST(Verdict, CountsAreSummedOverRanks) {
   Verdict a, b;
-  std::tie(a.forward_nonfinite, a.backward_nonfinite, a.loss_terms, a.stop_requests, a.saturated) =
+  std::tie(a.forward_nonfinite, a.backward_nonfinite, a.loss_terms, a.stop_requests, a.save_requests) =
       std::tuple(1, 2, 3, 4, 5);
-  std::tie(b.forward_nonfinite, b.backward_nonfinite, b.loss_terms, b.stop_requests, b.saturated) =
+  std::tie(b.forward_nonfinite, b.backward_nonfinite, b.loss_terms, b.stop_requests, b.save_requests) =
       std::tuple(10, 20, 30, 40, 50);
   Differences different;
   const Verdict merged = decode(merge(a.to_lanes(), b.to_lanes()), different);
@@ -102,7 +102,7 @@ TEST(Verdict, CountsAreSummedOverRanks) {
   EXPECT_EQ(merged.backward_nonfinite, 22);
   EXPECT_EQ(merged.loss_terms, 33);
   EXPECT_EQ(merged.stop_requests, 44);
-  EXPECT_EQ(merged.saturated, 55);
+  EXPECT_EQ(merged.save_requests, 55);
 }
 
 TEST(Verdict, FirstBadIsTheMinimumOfParameterThenShardThenRank) {
