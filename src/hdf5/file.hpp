@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "src/core/dtype.hpp"
+#include "src/core/shape.hpp"
+#include "src/hdf5/handle.hpp"
+
+namespace mpdist::hdf5 {
+
+/// A scalar attribute: a 64-bit integer, a double, or UTF-8 text without NUL.
+using Scalar = std::variant<std::int64_t, double, std::string>;
+
+/// A group or dataset: what attributes hang on. All functions here throw LibraryError with the innermost line of HDF5's
+/// error stack; HDF5 itself prints nothing.
+class Object {
+ public:
+  explicit Object(Handle handle) : handle_(std::move(handle)) {}
+
+  void create_attribute(const std::string& name, const Scalar& value);
+  /// Integers of any width come as int64, floats of any width as double. Throws Unsupported for other types and for
+  /// arrays.
+  Scalar attribute(const std::string& name) const;
+  std::vector<std::string> attribute_names() const;  ///< sorted
+
+ protected:
+  Handle handle_;
+};
+
+/// An array of fp32, fp64, int32, int64 or uint8 with up to Shape::kMaxRank dimensions.
+class Dataset : public Object {
+ public:
+  using Object::Object;
+  Shape shape() const;  ///< throws Unsupported above kMaxRank dimensions
+  DType dtype() const;  ///< throws Unsupported for a type that is none of ours
+
+  void write(const void* elements);  ///< all of them, in the dataset's own type
+  void read(void* elements) const;
+
+  /// Where the elements of a contiguous dataset begin, in bytes from the start of the file, user block included. Throws
+  /// LibraryError for other layouts.
+  std::uint64_t offset() const;
+};
+
+class Group : public Object {
+ public:
+  using Object::Object;
+  Group create_group(const std::string& name);
+  Group open_group(const std::string& name) const;
+  bool has(const std::string& name) const;
+
+  /// Contiguous, space allocated at once and not filled, no time stamps: equal contents give equal files.
+  Dataset create_dataset(const std::string& name, const Shape& shape, DType dtype);
+  Dataset open_dataset(const std::string& name) const;
+
+  struct Member {
+    std::string name;
+    bool is_group = false;  ///< else a dataset
+  };
+  std::vector<Member> members() const;  ///< sorted by name; links to anything else are left out
+};
+
+class File {
+ public:
+  /// A new file (an existing one is refused) that begins with `user_block_bytes` bytes (0, or a power of two from 512)
+  /// that HDF5 leaves alone.
+  static File create(const std::string& path, std::uint64_t user_block_bytes = 0);
+  /// For reading.
+  static File open(const std::string& path);
+
+  Group root() const;
+
+  /// Writes what is cached and closes; the destructor closes too but cannot report a failure. When the disk refuses the
+  /// last bytes, HDF5 could never close the file: the rest then goes to anonymous memory, the file on disk is
+  /// incomplete and the error is thrown.
+  void close();
+
+ private:
+  explicit File(Handle handle) : handle_(std::move(handle)) {}
+  Handle handle_;
+};
+
+}  // namespace mpdist::hdf5
