@@ -7,6 +7,8 @@ namespace mpdist {
 /// Where memory lies and kernels run.
 enum class Device : unsigned char { cpu, cuda };
 
-constexpr std::string_view name_of(Device device) { return device == Device::cpu ? "cpu" : "cuda"; }
+constexpr std::string_view name_of(Device device) {
+  return device == Device::cpu ? "cpu" : "cuda";
+}
 
 }  // namespace mpdist

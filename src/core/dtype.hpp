@@ -8,7 +8,8 @@
 
 namespace mpdist {
 
-/// Element types. `fp32`, `fp16` and `bf16` are the compute and wire types; the integers hold labels, indices and bytes.
+/// Element types. `fp32`, `fp16` and `bf16` are the compute and wire types; the integers hold labels, indices and
+/// bytes.
 enum class DType : std::uint8_t { fp32, fp16, bf16, fp64, int32, int64, uint8 };
 
 constexpr std::size_t size_of(DType type) {
@@ -49,7 +50,9 @@ constexpr std::string_view name_of(DType type) {
 }
 
 /// Whether the type is one that a forward pass may compute in: fp32, fp16 or bf16.
-constexpr bool is_compute_type(DType type) { return type == DType::fp32 || type == DType::fp16 || type == DType::bf16; }
+constexpr bool is_compute_type(DType type) {
+  return type == DType::fp32 || type == DType::fp16 || type == DType::bf16;
+}
 
 /// dtype_of<T>: the DType that stands for the C++ type T.
 template <class T>

@@ -6,7 +6,8 @@
 namespace mpdist {
 
 /// IEEE 754 binary16, storage only: 5 exponent bits, 10 mantissa bits, largest finite 65504, smallest subnormal 2^-24.
-/// Conversion from float rounds to nearest, ties to even; values of 65520 and above become infinity; subnormals are kept.
+/// Conversion from float rounds to nearest, ties to even; values of 65520 and above become infinity; subnormals are
+/// kept.
 struct half {
   std::uint16_t bits = 0;
 };
@@ -42,7 +43,9 @@ constexpr half to_half(float value) {
   return {static_cast<std::uint16_t>(sign | ((magnitude - 0x38000000u + 0xfffu + odd) >> 13))};
 }
 
-constexpr float to_float(bfloat16 b) { return std::bit_cast<float>(static_cast<std::uint32_t>(b.bits) << 16); }
+constexpr float to_float(bfloat16 b) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(b.bits) << 16);
+}
 
 constexpr bfloat16 to_bfloat16(float value) {
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
@@ -50,7 +53,9 @@ constexpr bfloat16 to_bfloat16(float value) {
   return {static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
 }
 
-constexpr float to_float(float value) { return value; }
+constexpr float to_float(float value) {
+  return value;
+}
 
 /// from_float<T>(x): x rounded once to T (float, half or bfloat16).
 template <class T>

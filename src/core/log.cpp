@@ -8,9 +8,13 @@ namespace {
 bool speaker = true;
 }
 
-void set_speaker(bool speaks) { speaker = speaks; }
+void set_speaker(bool speaks) {
+  speaker = speaks;
+}
 
-bool speaks() { return speaker; }
+bool speaks() {
+  return speaker;
+}
 
 void line(const std::string& text) {
   const std::string whole = "mpdist: " + text + "\n";  // one write, so that lines of several ranks do not mix

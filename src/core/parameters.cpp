@@ -46,13 +46,18 @@ void initialize(const Parameter& p, float* values, std::uint64_t seed) {
 
 }  // namespace
 
-Parameter& ParameterStore::add(std::string layer, std::string leaf, Shape shape, ParameterRole role, Initializer initializer,
-                               std::int64_t fan_in, std::int64_t fan_out) {
+Parameter& ParameterStore::add(std::string layer, std::string leaf, Shape shape, ParameterRole role,
+                               Initializer initializer, std::int64_t fan_in, std::int64_t fan_out) {
   require(!master_, "parameter {}.{} added after finalize()", layer, leaf);
   std::string name = layer + "." + leaf;
   for (const Parameter& other : registered_) require(other.name != name, "two parameters are named {}", name);
-  registered_.push_back({.name = std::move(name), .layer = std::move(layer), .shape = shape, .role = role,
-                         .initializer = initializer, .fan_in = fan_in, .fan_out = fan_out});
+  registered_.push_back({.name = std::move(name),
+                         .layer = std::move(layer),
+                         .shape = shape,
+                         .role = role,
+                         .initializer = initializer,
+                         .fan_in = fan_in,
+                         .fan_out = fan_out});
   return registered_.back();
 }
 
@@ -75,7 +80,8 @@ void ParameterStore::finalize(DType compute, std::uint64_t seed) {
 }
 
 const Parameter* ParameterStore::find(std::string_view name) const {
-  const auto found = std::find_if(ordered_.begin(), ordered_.end(), [&](const Parameter* p) { return p->name == name; });
+  const auto found =
+      std::find_if(ordered_.begin(), ordered_.end(), [&](const Parameter* p) { return p->name == name; });
   return found == ordered_.end() ? nullptr : *found;
 }
 

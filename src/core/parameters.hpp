@@ -13,8 +13,8 @@ namespace mpdist {
 /// What a parameter is: decides weight decay (weights only, by default) and which copy an operation reads.
 enum class ParameterRole : unsigned char { weight, bias, norm };
 
-/// How a parameter starts. he: normal, variance 2/fan_in (He et al. 2015). glorot: uniform, limit sqrt(6/(fan_in+fan_out))
-/// (Glorot & Bengio 2010). Draws are keyed by seed, parameter name and element.
+/// How a parameter starts. he: normal, variance 2/fan_in (He et al. 2015). glorot: uniform, limit
+/// sqrt(6/(fan_in+fan_out)) (Glorot & Bengio 2010). Draws are keyed by seed, parameter name and element.
 enum class Initializer : unsigned char { zeros, ones, he_normal, glorot_uniform };
 
 /// One named parameter: a slice of the store's flat arrays.
@@ -25,8 +25,8 @@ struct Parameter {
   ParameterRole role = ParameterRole::weight;
   Initializer initializer = Initializer::zeros;
   std::int64_t fan_in = 1, fan_out = 1;
-  int index = 0;              ///< place in gradient order, set by finalize()
-  std::int64_t offset = 0;    ///< first element in the flat arrays, a multiple of kParameterAlignment
+  int index = 0;            ///< place in gradient order, set by finalize()
+  std::int64_t offset = 0;  ///< first element in the flat arrays, a multiple of kParameterAlignment
   std::int64_t elements() const { return shape.elements(); }
 };
 
@@ -41,15 +41,16 @@ class ParameterStore {
   Parameter& add(std::string layer, std::string leaf, Shape shape, ParameterRole role, Initializer initializer,
                  std::int64_t fan_in = 1, std::int64_t fan_out = 1);
 
-  /// Lays the arrays out and fills the masters by their initializers; the working copy is written by the caller's kernel.
+  /// Lays the arrays out and fills the masters by their initializers; the working copy is written by the caller's
+  /// kernel.
   void finalize(DType compute, std::uint64_t seed);
 
   /// Parameters in gradient order.
   const std::vector<const Parameter*>& parameters() const { return ordered_; }
   const Parameter* find(std::string_view name) const;  ///< null when there is none
 
-  std::int64_t elements() const { return elements_; }       ///< of a flat array, with padding
-  std::int64_t trainable() const { return trainable_; }     ///< without padding
+  std::int64_t elements() const { return elements_; }    ///< of a flat array, with padding
+  std::int64_t trainable() const { return trainable_; }  ///< without padding
   DType compute_type() const { return compute_; }
 
   const Tensor& master() const { return master_; }    ///< [elements] FP32

@@ -13,8 +13,9 @@ constexpr std::uint64_t hash_name(std::string_view name) {
   return hash;
 }
 
-/// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): four 32-bit words from a 128-bit
-/// counter and a 64-bit key. Stateless: the same key and counter give the same words on every rank, thread and device.
+/// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): four 32-bit words from a
+/// 128-bit counter and a 64-bit key. Stateless: the same key and counter give the same words on every rank, thread and
+/// device.
 constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * counter[0];
@@ -51,6 +52,8 @@ struct RandomKey {
 };
 
 /// Uniform in [0, 1): the upper 24 bits, so that the float is exact.
-constexpr float uniform(std::uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
+constexpr float uniform(std::uint32_t word) {
+  return static_cast<float>(word >> 8) * 0x1p-24f;
+}
 
 }  // namespace mpdist

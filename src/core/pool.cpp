@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 
-/// Rounds up to a multiple of an eighth of the power of two below: at most 12.5 % is lost, and few distinct sizes exist.
+/// Rounds up to a multiple of an eighth of the power of two below: at most 12.5 % is lost, and few distinct sizes
+/// exist.
 std::size_t size_class(std::size_t bytes) {
   if (bytes <= 512) return 512;
   const std::size_t step = std::max<std::size_t>(std::bit_floor(bytes) / 8, kAlignment);
@@ -36,7 +37,8 @@ BlockRef::BlockRef(Block* block) : block_(block) {
 BlockRef::BlockRef(const BlockRef& other) : BlockRef(other.block_) {}
 
 BlockRef::~BlockRef() {
-  if (block_ && std::atomic_ref(block_->users).fetch_sub(1, std::memory_order_acq_rel) == 1) block_->pool->release(block_);
+  if (block_ && std::atomic_ref(block_->users).fetch_sub(1, std::memory_order_acq_rel) == 1)
+    block_->pool->release(block_);
 }
 
 Pool& Pool::host() {
@@ -65,9 +67,10 @@ BlockRef Pool::allocate(std::size_t bytes, MemoryKind kind) {
       for (int k = 0; k < kMemoryKinds; ++k) {
         held += fmt::format(" {} {} MiB", name_of(static_cast<MemoryKind>(k)), use_.now[k] >> 20);
       }
-      throw Error(ExitCode::internal, fmt::format("out of memory: {} MiB asked for {}; held:{}; lower batch.global or raise "
-                                                  "batch.shards or the number of nodes",
-                                                  size >> 20, name_of(kind), held));
+      throw Error(ExitCode::internal,
+                  fmt::format("out of memory: {} MiB asked for {}; held:{}; lower batch.global or raise "
+                              "batch.shards or the number of nodes",
+                              size >> 20, name_of(kind), held));
     }
     block = new Block{.data = data, .size = size, .pool = this};
     blocks_.push_back(block);

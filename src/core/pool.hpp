@@ -22,11 +22,11 @@ std::string_view name_of(MemoryKind kind);
 /// One block of pooled memory with an intrusive count of its users. Made by Pool only.
 struct Block {
   void* data = nullptr;
-  std::size_t bytes = 0;   ///< asked for
-  std::size_t size = 0;    ///< held, rounded up to the pool's size class
+  std::size_t bytes = 0;  ///< asked for
+  std::size_t size = 0;   ///< held, rounded up to the pool's size class
   MemoryKind kind = MemoryKind::workspace;
   Pool* pool = nullptr;
-  int users = 0;           ///< atomic access through std::atomic_ref
+  int users = 0;  ///< atomic access through std::atomic_ref
 };
 
 /// Shared ownership of a Block; the last one hands it back to its pool. Copying allocates nothing.
@@ -55,8 +55,9 @@ struct MemoryUse {
   std::int64_t system_allocations = 0;  ///< constant once a training loop has reached its steady state
 };
 
-/// Caching allocator: blocks go back to a free list by size class (next multiple of 1/8 of a power of two) and are reused, so a steady training
-/// loop asks the system for nothing. Memory is 64-byte aligned and not initialised. Safe to call from any thread.
+/// Caching allocator: blocks go back to a free list by size class (next multiple of 1/8 of a power of two) and are
+/// reused, so a steady training loop asks the system for nothing. Memory is 64-byte aligned and not initialised. Safe
+/// to call from any thread.
 class Pool {
  public:
   explicit Pool(Device device = Device::cpu) : device_(device) {}

@@ -20,8 +20,8 @@ class Shape {
   }
 
   void append(std::int64_t extent) {
-    require(rank_ < kMaxRank && extent >= 0, "shape: at most {} extents, none negative; found {} at position {}", kMaxRank,
-            extent, rank_);
+    require(rank_ < kMaxRank && extent >= 0, "shape: at most {} extents, none negative; found {} at position {}",
+            kMaxRank, extent, rank_);
     extents_[rank_++] = extent;
   }
 

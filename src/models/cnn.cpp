@@ -16,7 +16,9 @@ struct CnnOptions : Options {
   double dropout = 0;
 
   void describe(Schema& schema) override {
-    schema.key("channels", channels, {.help = "output channels of each stage; a stage halves height and width", .minimum = 1})
+    schema
+        .key("channels", channels,
+             {.help = "output channels of each stage; a stage halves height and width", .minimum = 1})
         .key("hidden", hidden, {.help = "width of the hidden fully connected layer", .minimum = 1})
         .key("dropout", dropout, {.help = "probability after the hidden layer", .minimum = 0, .maximum = 0.99});
   }
@@ -52,9 +54,10 @@ class Cnn : public Model {
         throw UsageError(fmt::format("model.channels: {} stages halve a {}x{} image to nothing; at most {} fit",
                                      options.channels.size(), image[0], image[1], stages_.size()));
       }
-      stages_.push_back({nn::Conv2d(store, "conv" + number,
-                                    {.in = channels, .out = out, .kernel = 3, .geometry = {.padding = 1}, .relu = true}),
-                         "pool" + number});
+      stages_.push_back(
+          {nn::Conv2d(store, "conv" + number,
+                      {.in = channels, .out = out, .kernel = 3, .geometry = {.padding = 1}, .relu = true}),
+           "pool" + number});
       height /= 2, width /= 2, channels = out;
     }
     flat_ = height * width * channels;
@@ -70,10 +73,11 @@ class Cnn : public Model {
 }  // namespace
 
 ModelEntry cnn_entry() {
-  return {"cnn", "small convolutional network", [] { return std::make_unique<CnnOptions>(); },
-          [](const Options& options, ParameterStore& store, Shape image, std::int64_t classes) -> std::unique_ptr<Model> {
-            return std::make_unique<Cnn>(dynamic_cast<const CnnOptions&>(options), store, image, classes);
-          }};
+  return {
+      "cnn", "small convolutional network", [] { return std::make_unique<CnnOptions>(); },
+      [](const Options& options, ParameterStore& store, Shape image, std::int64_t classes) -> std::unique_ptr<Model> {
+        return std::make_unique<Cnn>(dynamic_cast<const CnnOptions&>(options), store, image, classes);
+      }};
 }
 
 }  // namespace mpdist::models

@@ -35,7 +35,8 @@ class Mlp : public Model {
   nn::Variable forward(const nn::Pass& pass, const Tensor& images) const override {
     const std::int64_t rows = images.shape()[0];
     nn::Variable x{images.reshaped({rows, images.elements() / rows})};
-    for (std::size_t i = 0; i + 1 < layers_.size(); ++i) x = dropout(pass, dropout_names_[i], layers_[i](pass, x), dropout_);
+    for (std::size_t i = 0; i + 1 < layers_.size(); ++i)
+      x = dropout(pass, dropout_names_[i], layers_[i](pass, x), dropout_);
     return layers_.back()(pass, x);
   }
 
@@ -48,10 +49,11 @@ class Mlp : public Model {
 }  // namespace
 
 ModelEntry mlp_entry() {
-  return {"mlp", "multi-layer perceptron", [] { return std::make_unique<MlpOptions>(); },
-          [](const Options& options, ParameterStore& store, Shape image, std::int64_t classes) -> std::unique_ptr<Model> {
-            return std::make_unique<Mlp>(dynamic_cast<const MlpOptions&>(options), store, image, classes);
-          }};
+  return {
+      "mlp", "multi-layer perceptron", [] { return std::make_unique<MlpOptions>(); },
+      [](const Options& options, ParameterStore& store, Shape image, std::int64_t classes) -> std::unique_ptr<Model> {
+        return std::make_unique<Mlp>(dynamic_cast<const MlpOptions&>(options), store, image, classes);
+      }};
 }
 
 }  // namespace mpdist::models

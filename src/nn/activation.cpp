@@ -29,7 +29,10 @@ Variable gelu(const Pass& pass, const std::string& name, const Variable& x) {
 
 Variable dropout(const Pass& pass, const std::string& name, const Variable& x, float probability) {
   if (!pass.training() || probability == 0) return x;
-  kernels::Dropout arguments{.x = x.value, .y = pass.like(x.value), .probability = probability, .key = pass.key(name),
+  kernels::Dropout arguments{.x = x.value,
+                             .y = pass.like(x.value),
+                             .probability = probability,
+                             .key = pass.key(name),
                              .first_item = static_cast<std::uint64_t>(pass.first_position)};
   kernels::dropout(pass.stream, arguments);
   const Tensor y = arguments.y;

@@ -3,7 +3,8 @@
 
 namespace mpdist::nn {
 
-Conv2d::Conv2d(ParameterStore& store, std::string name, Conv2dOptions options) : name_(std::move(name)), options_(options) {
+Conv2d::Conv2d(ParameterStore& store, std::string name, Conv2dOptions options)
+    : name_(std::move(name)), options_(options) {
   const std::int64_t in_group = options.in / options.geometry.groups;
   const std::int64_t window = options.kernel * options.kernel;
   weight_ = &store.add(name_, "weight", {options.out, options.kernel, options.kernel, in_group}, ParameterRole::weight,
@@ -17,17 +18,29 @@ Variable Conv2d::operator()(const Pass& pass, const Variable& x) const {
   const Tensor weight = pass.parameters.working(*weight_);
   const Tensor y = pass.activation({in[0], geometry.output_extent(in[1], options_.kernel),
                                     geometry.output_extent(in[2], options_.kernel), options_.out});
-  kernels::conv2d_forward(pass.stream, {.x = x.value, .weight = weight, .bias = pass.parameters.working(*bias_), .y = y,
-                                        .geometry = geometry, .relu = options_.relu});
+  kernels::conv2d_forward(pass.stream, {.x = x.value,
+                                        .weight = weight,
+                                        .bias = pass.parameters.working(*bias_),
+                                        .y = y,
+                                        .geometry = geometry,
+                                        .relu = options_.relu});
   Tape* tape = pass.tape;
   return pass.finish(name_, "conv2d", y, {weight_, bias_}, [this, tape, x, weight, y](const Tensor& dy) {
     Stream& stream = tape->stream();
-    const Tensor dx = x.node < 0 ? Tensor() : Tensor(x.value.shape(), dy.dtype(), MemoryKind::activations, stream.pool());
+    const Tensor dx =
+        x.node < 0 ? Tensor() : Tensor(x.value.shape(), dy.dtype(), MemoryKind::activations, stream.pool());
     const ParameterGradient dbias = tape->gradient_of(*bias_);
     const ParameterGradient dweight = tape->gradient_of(*weight_);
-    kernels::conv2d_backward(stream, {.x = x.value, .weight = weight, .y = options_.relu ? y : Tensor(), .dy = dy, .dx = dx,
-                                      .dweight = dweight.values, .dbias = dbias.values, .geometry = options_.geometry,
-                                      .relu = options_.relu, .accumulate = dweight.accumulate});
+    kernels::conv2d_backward(stream, {.x = x.value,
+                                      .weight = weight,
+                                      .y = options_.relu ? y : Tensor(),
+                                      .dy = dy,
+                                      .dx = dx,
+                                      .dweight = dweight.values,
+                                      .dbias = dbias.values,
+                                      .geometry = options_.geometry,
+                                      .relu = options_.relu,
+                                      .accumulate = dweight.accumulate});
     tape->differentiated(*bias_);
     tape->differentiated(*weight_);
     tape->accumulate(x.node, dx);

@@ -15,16 +15,23 @@ Linear::Linear(ParameterStore& store, std::string name, std::int64_t in, std::in
 Variable Linear::operator()(const Pass& pass, const Variable& x) const {
   const Tensor weight = pass.parameters.working(*weight_);
   const Tensor y = pass.activation({x.value.shape()[0], weight_->shape[0]});
-  kernels::linear_forward(pass.stream, {.x = x.value, .weight = weight, .bias = pass.parameters.working(*bias_), .y = y,
-                                        .relu = relu_});
+  kernels::linear_forward(
+      pass.stream, {.x = x.value, .weight = weight, .bias = pass.parameters.working(*bias_), .y = y, .relu = relu_});
   Tape* tape = pass.tape;
   return pass.finish(name_, "linear", y, {weight_, bias_}, [this, tape, x, weight, y](const Tensor& dy) {
     Stream& stream = tape->stream();
-    const Tensor dx = x.node < 0 ? Tensor() : Tensor(x.value.shape(), dy.dtype(), MemoryKind::activations, stream.pool());
+    const Tensor dx =
+        x.node < 0 ? Tensor() : Tensor(x.value.shape(), dy.dtype(), MemoryKind::activations, stream.pool());
     const ParameterGradient dbias = tape->gradient_of(*bias_);
     const ParameterGradient dweight = tape->gradient_of(*weight_);
-    kernels::linear_backward(stream, {.x = x.value, .weight = weight, .y = relu_ ? y : Tensor(), .dy = dy, .dx = dx,
-                                      .dweight = dweight.values, .dbias = dbias.values, .relu = relu_,
+    kernels::linear_backward(stream, {.x = x.value,
+                                      .weight = weight,
+                                      .y = relu_ ? y : Tensor(),
+                                      .dy = dy,
+                                      .dx = dx,
+                                      .dweight = dweight.values,
+                                      .dbias = dbias.values,
+                                      .relu = relu_,
                                       .accumulate = dweight.accumulate});
     tape->differentiated(*bias_);
     tape->differentiated(*weight_);

@@ -9,9 +9,14 @@ LossSums softmax_cross_entropy(const Pass& pass, const std::string& name, const 
                                float label_smoothing, float gradient_scale) {
   LossSums sums;
   const Tensor dlogits = pass.training() ? pass.like(logits.value) : Tensor();
-  kernels::softmax_cross_entropy(pass.stream, {.logits = logits.value, .labels = labels, .dlogits = dlogits,
-                                               .label_smoothing = label_smoothing, .gradient_scale = gradient_scale,
-                                               .loss_sum = &sums.loss, .correct = &sums.correct, .terms = &sums.terms});
+  kernels::softmax_cross_entropy(pass.stream, {.logits = logits.value,
+                                               .labels = labels,
+                                               .dlogits = dlogits,
+                                               .label_smoothing = label_smoothing,
+                                               .gradient_scale = gradient_scale,
+                                               .loss_sum = &sums.loss,
+                                               .correct = &sums.correct,
+                                               .terms = &sums.terms});
   if (pass.observer) pass.observer->activation(name, "softmax_cross_entropy", Tensor(&sums.loss, {1}, DType::fp32));
   if (pass.training()) pass.tape->accumulate(logits.node, dlogits);
   return sums;

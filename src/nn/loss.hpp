@@ -9,13 +9,13 @@ namespace mpdist::nn {
 
 /// Sums over the unmasked rows of one pass.
 struct LossSums {
-  float loss = 0;              ///< FP32, in row order
+  float loss = 0;  ///< FP32, in row order
   std::int64_t correct = 0;
-  std::int64_t terms = 0;      ///< unmasked rows
+  std::int64_t terms = 0;  ///< unmasked rows
 };
 
-/// Softmax cross-entropy of logits [rows, classes] against labels [rows] (int32, -1 masked) in FP32. In training it also
-/// seeds the tape with gradient_scale * d(loss)/d(logits); Tape::backward() continues from there.
+/// Softmax cross-entropy of logits [rows, classes] against labels [rows] (int32, -1 masked) in FP32. In training it
+/// also seeds the tape with gradient_scale * d(loss)/d(logits); Tape::backward() continues from there.
 LossSums softmax_cross_entropy(const Pass& pass, const std::string& name, const Variable& logits, const Tensor& labels,
                                float label_smoothing, float gradient_scale);
 

@@ -11,7 +11,7 @@ namespace mpdist::nn {
 struct Pass {
   Stream& stream;
   const ParameterStore& parameters;
-  Tape* tape = nullptr;             ///< null in evaluation: nothing is recorded
+  Tape* tape = nullptr;  ///< null in evaluation: nothing is recorded
   Observer* observer = nullptr;
   std::uint64_t seed = 0;           ///< of the run
   std::int64_t attempted = 0;       ///< attempted step: the time of random keys

@@ -11,8 +11,8 @@
 
 namespace mpdist::nn {
 
-/// Sees, and may change, every activation as it is made and every activation gradient as it arrives: diagnosis and planted
-/// faults. `layer` is the layer's name, `operation` the kernel's.
+/// Sees, and may change, every activation as it is made and every activation gradient as it arrives: diagnosis and
+/// planted faults. `layer` is the layer's name, `operation` the kernel's.
 class Observer {
  public:
   virtual ~Observer() = default;
@@ -32,9 +32,9 @@ struct ParameterGradient {
   bool accumulate = false;
 };
 
-/// Records one closure per operation in the forward pass and runs them last to first (reverse-mode differentiation). What a closure holds is freed
-/// as soon as it has run. The tape counts the uses of each parameter; when the last one has been differentiated, the
-/// gradient is handed to `on_gradient_ready` and then freed.
+/// Records one closure per operation in the forward pass and runs them last to first (reverse-mode differentiation).
+/// What a closure holds is freed as soon as it has run. The tape counts the uses of each parameter; when the last one
+/// has been differentiated, the gradient is handed to `on_gradient_ready` and then freed.
 class Tape {
  public:
   /// dy: gradient of the operation's output, owned by the closure: it may overwrite it.
@@ -68,7 +68,7 @@ class Tape {
     Backward backward;
   };
   struct Uses {
-    int open = 0;      ///< uses not yet differentiated
+    int open = 0;  ///< uses not yet differentiated
     bool begun = false;
     Tensor gradient;
   };

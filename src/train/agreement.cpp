@@ -49,8 +49,10 @@ void agree_on(comm::Communicator& communicator, const std::vector<Fact>& facts) 
       text += fmt::format("{}\"{}\" on rank{} {} ({})", text.empty() ? "" : ", ", value, ranks.size() > 1 ? "s" : "",
                           fmt::join(ranks, ", "), communicator.hosts()[ranks[0]]);
     }
-    throw collective(UsageError(fmt::format("the ranks differ in {}: {}; start all ranks with the same program, libraries, "
-                                            "config and data", fact.item, text)));
+    throw collective(
+        UsageError(fmt::format("the ranks differ in {}: {}; start all ranks with the same program, libraries, "
+                               "config and data",
+                               fact.item, text)));
   }
 }
 

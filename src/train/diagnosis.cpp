@@ -30,7 +30,9 @@ class Probe : public nn::Observer {
     if (found()) return;
     const kernels::SegmentSpan all{.offset = 0, .elements = value.elements()};
     kernels::TensorStatistics statistics;
-    kernels::gradient_statistics(stream_, {.gradient = value.reshaped({value.elements()}), .segments = &all, .segment_count = 1,
+    kernels::gradient_statistics(stream_, {.gradient = value.reshaped({value.elements()}),
+                                           .segments = &all,
+                                           .segment_count = 1,
                                            .statistics = &statistics});
     if (statistics.nonfinite == 0) {
       ++place_;
@@ -58,8 +60,8 @@ std::string replay_diagnosis(const ShardPass& pass, const data::Batch& batch, do
     Probe probe(pass.stream, faults);
     pass.run(batch, local, gradient_scale, &probe, [](const Parameter&, const Tensor&) {});
     if (!probe.found()) continue;
-    const std::string line = fmt::format("{:06}.{:06} {}, rank {} ({}), shard {}", probe.place(), shard, probe.text(), rank,
-                                         communicator.hosts()[rank], shard);
+    const std::string line = fmt::format("{:06}.{:06} {}, rank {} ({}), shard {}", probe.place(), shard, probe.text(),
+                                         rank, communicator.hosts()[rank], shard);
     if (first.empty() || line < first) first = line;
   }
   std::string overall;

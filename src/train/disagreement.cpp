@@ -22,7 +22,7 @@ std::vector<T> gather(comm::Communicator& communicator, const std::vector<T>& mi
 struct Parties {
   std::vector<int> minority;  ///< or, with a tie, every rank
   bool tie = false;
-  int witness = 0;            ///< a rank of the majority (the first rank, with a tie)
+  int witness = 0;  ///< a rank of the majority (the first rank, with a tie)
 };
 
 Parties split(const std::vector<std::uint64_t>& values) {
@@ -84,7 +84,8 @@ std::uint64_t digest_of(Stream& stream, const Tensor& flat) {
 
 void throw_disagreement(comm::Communicator& communicator, Stream& stream, const ParameterStore& store,
                         const SharedState& mine, const std::string& found_by) {
-  const std::string advice = "; the run ends here: restart from the last checkpoint, without that host if it happens again";
+  const std::string advice =
+      "; the run ends here: restart from the last checkpoint, without that host if it happens again";
   for (const auto& [name, value] : mine.scalars) {
     const std::vector<std::uint64_t> values = gather<std::uint64_t>(communicator, {value});
     if (std::all_of(values.begin(), values.end(), [&](std::uint64_t v) { return v == values[0]; })) continue;
@@ -103,14 +104,15 @@ void throw_disagreement(comm::Communicator& communicator, Stream& stream, const 
       for (int rank = 0; rank < communicator.size(); ++rank) values.push_back(all[rank * digests.size() + p->index]);
       if (std::all_of(values.begin(), values.end(), [&](std::uint64_t v) { return v == values[0]; })) continue;
       const Parties parties = split(values);
-      throw collective(Disagreement(fmt::format("ranks disagree ({}): {} of {} differs on {}; {}{}", found_by, name, p->name,
-                                                describe(communicator, parties),
-                                                first_difference(communicator, ParameterStore::slice(flat, *p), parties),
-                                                advice)));
+      throw collective(Disagreement(fmt::format(
+          "ranks disagree ({}): {} of {} differs on {}; {}{}", found_by, name, p->name, describe(communicator, parties),
+          first_difference(communicator, ParameterStore::slice(flat, *p), parties), advice)));
     }
   }
-  throw collective(Disagreement(fmt::format("ranks disagreed ({}), but agree when asked again: memory or network corrupts "
-                                            "data{}", found_by, advice)));
+  throw collective(
+      Disagreement(fmt::format("ranks disagreed ({}), but agree when asked again: memory or network corrupts "
+                               "data{}",
+                               found_by, advice)));
 }
 
 }  // namespace mpdist::train

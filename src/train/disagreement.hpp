@@ -20,9 +20,9 @@ struct SharedState {
 /// Digest of a whole flat array (kernels::digest).
 std::uint64_t digest_of(Stream& stream, const Tensor& flat);
 
-/// Collective. Finds what differs between the ranks, scalars first, then arrays tensor by tensor, and throws a collective
-/// Disagreement that names the ranks outside the majority (with a tie: all candidates), the tensor, its first differing
-/// element and the values.
+/// Collective. Finds what differs between the ranks, scalars first, then arrays tensor by tensor, and throws a
+/// collective Disagreement that names the ranks outside the majority (with a tie: all candidates), the tensor, its
+/// first differing element and the values.
 [[noreturn]] void throw_disagreement(comm::Communicator& communicator, Stream& stream, const ParameterStore& store,
                                      const SharedState& mine, const std::string& found_by);
 

@@ -17,8 +17,8 @@ struct BlockSums {
   std::int64_t correct = 0, samples = 0;
 };
 
-/// Puts the average into the working copy (and, with FP32 compute, into the master, which is the working copy) for as long
-/// as it lives.
+/// Puts the average into the working copy (and, with FP32 compute, into the master, which is the working copy) for as
+/// long as it lives.
 class AveragedWeights {
  public:
   AveragedWeights(const TrainingState& state, Stream& stream) : state_(state), stream_(stream) {
@@ -47,8 +47,8 @@ BlockSums evaluate_block(const Config& config, const TrainingState& state, const
   static const std::string kLoss = "loss";
   const nn::Pass pass{.stream = stream, .parameters = state.store, .seed = static_cast<std::uint64_t>(config.run.seed)};
   const nn::Variable logits = state.model->forward(pass, block.images);
-  const nn::LossSums sums = nn::softmax_cross_entropy(pass, kLoss, logits, block.labels,
-                                                      static_cast<float>(config.label_smoothing), 1);
+  const nn::LossSums sums =
+      nn::softmax_cross_entropy(pass, kLoss, logits, block.labels, static_cast<float>(config.label_smoothing), 1);
   return {sums.loss, sums.correct, sums.terms};
 }
 
@@ -63,9 +63,9 @@ Evaluation evaluate(const Config& config, const Plan& plan, const TrainingState&
   for (std::int64_t round = 0; round < rounds; ++round) {
     const std::int64_t block = round * plan.ranks + communicator.rank();
     if (block >= blocks) continue;
-    mine[round] = evaluate_block(config, state,
-                                 data::evaluation_block(dataset, augmentation, block * rows, rows, state.store.compute_type()),
-                                 stream);
+    mine[round] = evaluate_block(
+        config, state, data::evaluation_block(dataset, augmentation, block * rows, rows, state.store.compute_type()),
+        stream);
   }
   std::vector<BlockSums> all(rounds * plan.ranks);
   communicator.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)));
@@ -77,7 +77,8 @@ Evaluation evaluate(const Config& config, const Plan& plan, const TrainingState&
     total.samples += sums.samples;
   }
   const auto samples = static_cast<double>(total.samples);
-  return {.loss = total.loss / samples, .accuracy = static_cast<double>(total.correct) / samples, .samples = total.samples};
+  return {
+      .loss = total.loss / samples, .accuracy = static_cast<double>(total.correct) / samples, .samples = total.samples};
 }
 
 }  // namespace mpdist::train

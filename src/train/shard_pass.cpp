@@ -16,9 +16,9 @@ nn::LossSums ShardPass::run(const data::Batch& batch, std::int64_t local_shard, 
                       .attempted = batch.attempted,
                       .first_position = batch.first_position + begin};
   const nn::Variable logits = state.model->forward(pass, batch.images.rows(begin, end));
-  const nn::LossSums sums = nn::softmax_cross_entropy(pass, kLoss, logits, batch.labels.rows(begin, end),
-                                                      static_cast<float>(config.label_smoothing),
-                                                      static_cast<float>(gradient_scale));
+  const nn::LossSums sums =
+      nn::softmax_cross_entropy(pass, kLoss, logits, batch.labels.rows(begin, end),
+                                static_cast<float>(config.label_smoothing), static_cast<float>(gradient_scale));
   tape.backward();
   return sums;
 }

@@ -9,16 +9,16 @@
 
 namespace mpdist::train {
 
-/// Forward and backward of one shard: the part of a step that the ranks do without speaking to each other. Pure: the same
-/// batch, state and attempted step give the same bits, so a replay meets what the step met.
+/// Forward and backward of one shard: the part of a step that the ranks do without speaking to each other. Pure: the
+/// same batch, state and attempted step give the same bits, so a replay meets what the step met.
 struct ShardPass {
   const Config& config;
   const Plan& plan;
   const TrainingState& state;
   Stream& stream;
 
-  /// Shard `local_shard` of this rank. The backward pass is seeded with gradient_scale; each finished FP32 parameter gradient
-  /// goes to on_gradient_ready.
+  /// Shard `local_shard` of this rank. The backward pass is seeded with gradient_scale; each finished FP32 parameter
+  /// gradient goes to on_gradient_ready.
   nn::LossSums run(const data::Batch& batch, std::int64_t local_shard, double gradient_scale, nn::Observer* observer,
                    nn::Tape::GradientReady on_gradient_ready) const;
 };

@@ -32,7 +32,7 @@ StepRunner::StepRunner(const Config& config, const Plan& plan, TrainingState& st
   for (const Parameter* p : state.store.parameters()) segments_.push_back({p->offset, p->elements()});
 }
 
-StepReport StepRunner::attempt(const data::Batch& batch, bool stop, bool audit,
+StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, bool audit,
                                const std::function<void()>& before_update) {
   StepReport report{.attempted = state_.attempted, .loss_scale = state_.scaler.scale()};
   const double gradient_scale = report.loss_scale * plan_.shards_power / plan_.loss_terms_power;
@@ -42,11 +42,12 @@ StepReport StepRunner::attempt(const data::Batch& batch, bool stop, bool audit,
                                          .segments = segments_.data(),
                                          .segment_count = static_cast<std::int64_t>(segments_.size()),
                                          .statistics = statistics_.data()});
-  const Verdict verdict = merge(local_verdict(stop, audit), audit);
+  const Verdict verdict = merge(local_verdict(requests, audit), audit);
 
   const auto terms = static_cast<double>(verdict.loss_terms);
   report.event = verdict.event();
   report.stop = verdict.stop_requests > 0;
+  report.save = verdict.save_requests > 0;
   report.loss = static_cast<double>(reducer_.reduced_values()[0]) / terms;
   report.accuracy = static_cast<double>(reducer_.reduced_values()[1]) / terms;
   const double unscale = plan_.loss_terms_power / (report.loss_scale * terms);
@@ -87,11 +88,12 @@ void StepRunner::forward_backward(const data::Batch& batch, double gradient_scal
   }
 }
 
-Verdict StepRunner::local_verdict(bool stop, bool audit) const {
+Verdict StepRunner::local_verdict(StepRequests requests, bool audit) const {
   Verdict verdict;
   verdict.forward_nonfinite = forward_nonfinite_;
   verdict.loss_terms = loss_terms_;
-  verdict.stop_requests = stop ? 1 : 0;
+  verdict.stop_requests = requests.stop ? 1 : 0;
+  verdict.save_requests = requests.save ? 1 : 0;
   for (const comm::NonfiniteLeaf& leaf : reducer_.nonfinite()) {
     ++verdict.backward_nonfinite;
     verdict.add_bad({leaf.parameter, leaf.shard, communicator_.rank()});
@@ -135,7 +137,8 @@ Verdict StepRunner::merge(const Verdict& mine, bool audit) {
   shared.arrays = {{"the reduced gradient", reduced_},
                    {"the master", state_.store.master()},
                    {"the working copy", state_.store.working()}};
-  for (const optim::Slot& slot : state_.optimizer->slots()) shared.arrays.emplace_back("optimizer " + slot.name, slot.values);
+  for (const optim::Slot& slot : state_.optimizer->slots())
+    shared.arrays.emplace_back("optimizer " + slot.name, slot.values);
   shared.arrays.emplace_back("the average", state_.ema);
   throw_disagreement(communicator_, stream_, state_.store, shared,
                      fmt::format("{} of attempted step {}", audit ? "audit" : "verdict", state_.attempted));
@@ -166,7 +169,8 @@ void StepRunner::update(const StepReport& report, double unscale) {
                                      .step = state_.step + 1});
   saturated_ = state_.optimizer->saturated();
   if (state_.ema) {
-    kernels::ema_update(stream_, {.average = state_.ema, .value = state_.store.master(),
+    kernels::ema_update(stream_, {.average = state_.ema,
+                                  .value = state_.store.master(),
                                   .decay = static_cast<float>(config_.optimizer.common.ema_decay)});
   }
 }
@@ -191,8 +195,10 @@ void StepRunner::explain(const data::Batch& batch, const Verdict& verdict, StepR
     for (const Parameter* p : parameters) {
       if (statistics_[p->index].nonfinite == 0) continue;
       report.first_bad = precision::BadTensor{.parameter = p->index, .shard = -1, .rank = -1};
-      report.diagnosis.push_back(fmt::format("overflow in the sum: tensor {}, layer {}: every leaf was finite, {} elements of "
-                                             "the sum are not", p->name, p->layer, statistics_[p->index].nonfinite));
+      report.diagnosis.push_back(
+          fmt::format("overflow in the sum: tensor {}, layer {}: every leaf was finite, {} elements of "
+                      "the sum are not",
+                      p->name, p->layer, statistics_[p->index].nonfinite));
       break;
     }
   }

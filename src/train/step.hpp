@@ -37,6 +37,12 @@ struct StepReport {
   std::vector<std::string> diagnosis;             ///< lines for the log: what overflowed, where
 };
 
+/// What this rank wishes for besides the step; the ranks agree on it in the verdict.
+struct StepRequests {
+  bool stop = false;  ///< a signal or the time limit
+  bool save = false;  ///< the clock asks for a checkpoint
+};
+
 /// Runs attempted steps: DESIGN 4, in its order. Collective: every rank calls attempt() with its part of the same
 /// batch.
 class StepRunner {
@@ -44,19 +50,22 @@ class StepRunner {
   StepRunner(const Config& config, const Plan& plan, TrainingState& state, comm::Communicator& communicator,
              const optim::Schedule& schedule, FaultPlan& faults, Stream& stream);
 
-  /// One attempted step. `stop` is this rank's wish to stop; `audit` adds the digests of all state to the verdict;
+  /// One attempted step. `audit` adds the digests of all state to the verdict;
   /// `before_update` is called once before anything of the state changes.
   /// Throws Disagreement (collective) naming ranks, tensor, first element and values when ranks differ.
-  StepReport attempt(const data::Batch& batch, bool stop, bool audit, const std::function<void()>& before_update);
+  StepReport attempt(const data::Batch& batch, StepRequests requests, bool audit,
+                     const std::function<void()>& before_update);
 
   /// Compares the digests of all state over the ranks now: before a checkpoint.
   void audit();
 
   const comm::GradientReducer& reducer() const { return reducer_; }
+  /// Loss terms that this rank computed in the last step.
+  std::int64_t local_loss_terms() const { return loss_terms_; }
 
  private:
   void forward_backward(const data::Batch& batch, double gradient_scale);
-  precision::Verdict local_verdict(bool stop, bool audit) const;
+  precision::Verdict local_verdict(StepRequests requests, bool audit) const;
   void fill_audit(precision::Verdict& verdict) const;
   precision::Verdict merge(const precision::Verdict& mine, bool audit);
   double global_norm(double unscale) const;

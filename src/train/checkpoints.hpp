@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "comm/communicator.hpp"
+#include "src/train/evaluator.hpp"
+#include "src/train/state.hpp"
+
+namespace mpdist::train {
+
+/// When checkpoints are written, and from which one a run goes on. Rank 0 reads and writes; every call is made by all
+/// ranks.
+class Checkpoints {
+ public:
+  Checkpoints(const Config& config, comm::Communicator& communicator, RunFacts facts);
+  ~Checkpoints();
+
+  /// Restores `state` from what checkpoint.resume names, on all ranks; false when the run starts anew. Damaged files
+  /// are named in the log and the one before is taken. Throws a collective UsageError when a fixed key of the config
+  /// has changed (unless run.branch) or the data are others, and a collective FormatError when no file is sound.
+  bool resume(TrainingState& state, Stream& stream);
+
+  /// Whether this rank's clock asks for a checkpoint (rank 0 alone; the ranks agree on it in the verdict).
+  bool due_by_clock() const;
+  /// Whether one is due after applied update `step`.
+  bool due_at(std::int64_t step) const;
+
+  /// Begins to write `step_<step>.h5` in the background; tensors are copied until wait_copied(). `evaluation`: of this
+  /// step, where there is one, for `best`.
+  void save(const TrainingState& state, const std::optional<Evaluation>& evaluation);
+  /// Before the state changes.
+  void wait_copied();
+  /// Waits for the file. With `last`, a failure is a collective Error(retry); else it is one line in the log.
+  void finish(bool last);
+
+  /// Whether the last save begun holds exactly this state.
+  bool holds(const TrainingState& state) const {
+    return saved_step_ == state.step && saved_attempted_ == state.attempted;
+  }
+
+ private:
+  struct Files;
+  bool restore_on_root(TrainingState& state, Stream& stream);
+
+  const Config& config_;
+  comm::Communicator& communicator_;
+  RunFacts facts_;
+  std::unique_ptr<Files> files_;  ///< rank 0 only
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+  std::int64_t saved_step_ = -1, saved_attempted_ = -1;
+};
+
+}  // namespace mpdist::train

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/train/trainer.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "data/loader.hpp"
+#include "data/registry.hpp"
+#include "src/core/log.hpp"
+#include "src/optim/schedule.hpp"
+#include "src/train/checkpoints.hpp"
+#include "src/train/evaluator.hpp"
+#include "src/train/faults.hpp"
+#include "src/train/run_log.hpp"
+#include "src/train/step.hpp"
+
+namespace mpdist::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+template <class Entry>
+const Entry& entry_named(const std::vector<Entry>& table, const std::string& name) {
+  return *std::find_if(table.begin(), table.end(), [&](const Entry& entry) { return entry.name == name; });
+}
+
+/// What `make` returns, made on every rank together.
+template <class Make>
+auto made_together(comm::Communicator& communicator, Make make) {
+  std::optional<decltype(make())> made;
+  together(communicator, [&] { made.emplace(make()); });
+  return std::move(*made);
+}
+
+data::Datasets open_data(const Config& config) {
+  return entry_named(data::formats(), config.data.format.name)
+      .open(*config.data.format.options, config.data.path, static_cast<std::uint64_t>(config.run.seed));
+}
+
+/// One run from its validated config to its last checkpoint.
+class Trainer {
+ public:
+  Trainer(const Config& config, comm::Communicator& communicator, const RunContext& context)
+      : config_(config),
+        communicator_(communicator),
+        context_(context),
+        datasets_(made_together(communicator, [&] { return open_data(config); })),
+        plan_(made_together(communicator,
+                            [&] { return make_plan(config, datasets_.train->size(), communicator.size()); })),
+        schedule_(
+            entry_named(optim::schedules(), config.schedule.name).make(*config.schedule.options, plan_.max_steps)),
+        augmentation_(made_together(
+            communicator,
+            [&] { return data::Augmentation(config.data.augmentation, datasets_.train->image_shape(), seed()); })),
+        model_state_(made_together(communicator,
+                                   [&] {
+                                     return std::make_unique<TrainingState>(config, datasets_.train->image_shape(),
+                                                                            datasets_.train->classes(), stream_);
+                                   })),
+        state_(*model_state_),
+        faults_(made_together(communicator, [&] { return checked_faults(); }), communicator.rank()) {
+    agree();
+  }
+
+  ExitCode run();
+
+ private:
+  std::vector<Fault> checked_faults() const;
+  void agree() const;
+  RunFacts facts() const;
+  void train(Checkpoints& checkpoints, RunLog& log);
+  void after_step(const StepReport& report, StepRunner& runner, Checkpoints& checkpoints, RunLog& log);
+  bool wants_to_stop() const;
+  std::uint64_t seed() const { return static_cast<std::uint64_t>(config_.run.seed); }
+  void evaluate_now(Checkpoints& checkpoints, RunLog& log);
+  void save_now(StepRunner& runner, Checkpoints& checkpoints, RunLog& log);
+  bool evaluated() const { return evaluation_step_ == state_.step && evaluation_; }
+
+  const Config& config_;
+  comm::Communicator& communicator_;
+  const RunContext& context_;
+  Stream stream_;
+  data::Datasets datasets_;
+  Plan plan_;
+  std::unique_ptr<optim::Schedule> schedule_;
+  data::Augmentation augmentation_;
+  std::unique_ptr<TrainingState> model_state_;
+  TrainingState& state_;
+  FaultPlan faults_;
+  std::optional<Evaluation> evaluation_;
+  std::int64_t evaluation_step_ = -1;
+  bool stopped_ = false;
+};
+
+std::vector<Fault> Trainer::checked_faults() const {
+  std::vector<Fault> faults = parse_faults(context_.faults);
+  check_faults(faults, state_.store, communicator_.size());
+  return faults;
+}
+
+void Trainer::agree() const {
+  std::vector<Fact> all = context_.facts;
+  all.push_back({"config", to_toml(config_)});
+  all.push_back(
+      {"data set", fmt::format("{} samples, digest {:016x}", datasets_.train->size(), datasets_.train->digest())});
+  all.push_back(
+      {"test set", fmt::format("{} samples, digest {:016x}", datasets_.test->size(), datasets_.test->digest())});
+  std::string shapes;
+  for (const Parameter* p : state_.store.parameters()) shapes += p->name + p->shape.to_string() + " ";
+  all.push_back({"parameters", shapes});
+  all.push_back({"MPDIST_FAULT", context_.faults});
+  agree_on(communicator_, all);
+}
+
+RunFacts Trainer::facts() const {
+  return {.config_text = to_toml(config_),
+          .versions = context_.versions,
+          .ranks = plan_.ranks,
+          .samples = plan_.samples,
+          .data_digest = datasets_.train->digest()};
+}
+
+bool Trainer::wants_to_stop() const {
+  const bool late = config_.run.time_limit_s > 0 && seconds_since(context_.started) > config_.run.time_limit_s;
+  return late || context_.stop_requested();
+}
+
+ExitCode Trainer::run() {
+  RunLog log(config_, plan_, communicator_, context_.started);
+  Checkpoints checkpoints(config_, communicator_, facts());
+  const bool resumed = checkpoints.resume(state_, stream_);
+  if (resumed && plan_.finished(state_.step, state_.attempted)) {
+    log::info("{} is finished: step {}, {} skipped; nothing to do (raise run.steps or run.epochs to go on)",
+              config_.run.output_directory(), state_.step, state_.skipped);
+    return ExitCode::done;
+  }
+  log.start(state_, resumed, context_.versions, datasets_);
+  train(checkpoints, log);
+  log.end(state_, evaluation_, stopped_);
+  return stopped_ ? ExitCode::stopped : ExitCode::done;
+}
+
+void Trainer::train(Checkpoints& checkpoints, RunLog& log) {
+  StepRunner runner(config_, plan_, state_, communicator_, *schedule_, faults_, stream_);
+  data::Loader loader(*datasets_.train, augmentation_, data::Sampler(plan_.samples, seed()),
+                      {.global_batch = plan_.global_batch,
+                       .first = plan_.first_position(communicator_.rank()),
+                       .rows = plan_.local_rows(),
+                       .dtype = state_.store.compute_type(),
+                       .workers = config_.data.workers,
+                       .prefetch = config_.data.prefetch});
+  while (!stopped_ && !plan_.finished(state_.step, state_.attempted)) {
+    const data::Batch batch = loader.get(state_.attempted);
+    const bool audit = state_.attempted > 0 && state_.attempted % config_.run.audit_every == 0;
+    const StepReport report = runner.attempt(batch, {.stop = wants_to_stop(), .save = checkpoints.due_by_clock()},
+                                             audit, [&] { checkpoints.wait_copied(); });
+    log.step(report, runner, state_, loader.wait_s());
+    after_step(report, runner, checkpoints, log);
+  }
+  checkpoints.wait_copied();
+  if (!stopped_ && !evaluated()) evaluate_now(checkpoints, log);
+  if (!checkpoints.holds(state_)) save_now(runner, checkpoints, log);
+  checkpoints.finish(true);
+}
+
+void Trainer::after_step(const StepReport& report, StepRunner& runner, Checkpoints& checkpoints, RunLog& log) {
+  if (state_.scaler.exhausted()) {
+    throw collective(
+        NumericsError(fmt::format("{} steps in a row were skipped and the loss scale {} cannot fall: {}; lower "
+                                  "optimizer.lr, check the data, or start "
+                                  "from an earlier checkpoint",
+                                  config_.precision.scaler.patience, report.new_loss_scale, report.diagnosis.front())));
+  }
+  stopped_ = report.stop;
+  const bool applied = report.event == precision::StepEvent::clean;
+  if (applied && config_.evaluate.every > 0 && state_.step % config_.evaluate.every == 0)
+    evaluate_now(checkpoints, log);
+  if (report.save || (applied && checkpoints.due_at(state_.step))) save_now(runner, checkpoints, log);
+}
+
+void Trainer::evaluate_now(Checkpoints& checkpoints, RunLog& log) {
+  checkpoints.wait_copied();  // evaluating an average borrows the weights
+  evaluation_ = evaluate(config_, plan_, state_, *datasets_.test, augmentation_, communicator_, stream_);
+  evaluation_step_ = state_.step;
+  log.evaluation(*evaluation_, state_);
+}
+
+/// A checkpoint is written only when its audit agreed.
+void Trainer::save_now(StepRunner& runner, Checkpoints& checkpoints, RunLog& log) {
+  runner.audit();
+  checkpoints.save(state_, evaluated() ? evaluation_ : std::nullopt);
+  log.checkpoint(state_);
+}
+
+}  // namespace
+
+ExitCode run(const Config& config, comm::Communicator& communicator, const RunContext& context) {
+  return Trainer(config, communicator, context).run();
+}
+
+}  // namespace mpdist::train

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every layer and model through the tape: directional derivatives by central differences, types, and dropout's keys.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/cast.hpp"
+#include "src/models/model.hpp"
+#include "src/models/registry.hpp"
+#include "src/nn/activation.hpp"
+#include "src/nn/conv2d.hpp"
+#include "src/nn/linear.hpp"
+#include "src/nn/loss.hpp"
+#include "src/nn/pooling.hpp"
+#include "tests/support/fill.hpp"
+
+namespace mpdist {
+namespace {
+
+using Forward = std::function<nn::Variable(const nn::Pass&, const Tensor&)>;
+
+/// A small network under test: parameters, one batch, and the loss as a function of the masters (FP32).
+struct Network {
+  Stream stream;
+  ParameterStore store;
+  Forward forward;
+  Tensor images, labels;
+
+  void finish(Shape image, DType type = DType::fp32) {
+    store.finalize(type, 3);
+    for (const Parameter* p : store.parameters()) {
+      if (p->role == ParameterRole::bias)
+        test::fill_uniform(store.master(*p), static_cast<std::uint64_t>(p->index), -0.1F, 0.1F);
+    }
+    if (type != DType::fp32) kernels::cast(stream, {.source = store.master(), .destination = store.working()});
+    Shape shape{6};
+    for (std::int64_t extent : image) shape.append(extent);
+    images = Tensor(shape, type, MemoryKind::data);
+    test::fill_uniform(images, 11);
+    labels = Tensor({6}, DType::int32, MemoryKind::data);
+    for (int i = 0; i < 6; ++i) labels.data<std::int32_t>()[i] = i % 3;
+  }
+  double loss(nn::Tape* tape = nullptr, nn::Observer* observer = nullptr) {
+    const nn::Pass pass{
+        .stream = stream, .parameters = store, .tape = tape, .observer = observer, .seed = 9, .attempted = 4};
+    return nn::softmax_cross_entropy(pass, "loss", forward(pass, images), labels, 0.1F, 1).loss;
+  }
+  /// Training-mode loss (dropout active), nothing kept.
+  double training_loss() {
+    nn::Tape tape(stream, store, [](const Parameter&, const Tensor&) {});
+    return loss(&tape);
+  }
+
+  std::map<std::string, std::vector<double>> gradients(nn::Observer* observer = nullptr) {
+    std::map<std::string, std::vector<double>> result;
+    nn::Tape tape(
+        stream, store, [&](const Parameter& p, const Tensor& g) { result[p.name] = test::values_of(g); }, observer);
+    loss(&tape, observer);
+    tape.backward();
+    return result;
+  }
+
+  /// d loss / d(step along the gradient) equals |gradient| for every parameter.
+  void check_directional_derivatives() {
+    for (const auto& [name, gradient] : gradients()) {
+      double squares = 0;
+      for (double g : gradient) squares += g * g;
+      const double norm = std::sqrt(squares), step = 2e-3;
+      ASSERT_GT(norm, 1e-4) << name;
+      float* values = store.master(*store.find(name)).data<float>();
+      const std::vector<float> before(values, values + gradient.size());
+      const auto at = [&](double distance) {
+        for (std::size_t i = 0; i < gradient.size(); ++i)
+          values[i] = static_cast<float>(before[i] + distance * gradient[i] / norm);
+        const double result = training_loss();
+        std::copy(before.begin(), before.end(), values);
+        return result;
+      };
+      EXPECT_NEAR((at(step) - at(-step)) / (2 * step), norm, 5e-3 * norm + 1e-3) << name;
+    }
+  }
+};
+
+TEST(Layers, LinearMatchesFiniteDifferences) {
+  Network n;
+  const nn::Linear hidden(n.store, "hidden", 20, 9, true), head(n.store, "head", 9, 3, false);
+  n.forward = [&](const nn::Pass& p, const Tensor& x) { return head(p, hidden(p, {x})); };
+  n.finish({20});
+  n.check_directional_derivatives();
+}
+
+TEST(Layers, ConvolutionsWithStridePaddingAndGroupsMatchFiniteDifferences) {
+  Network n;
+  const nn::Conv2d first(n.store, "first",
+                         {.in = 2, .out = 8, .kernel = 3, .geometry = {.stride = 2, .padding = 1}, .relu = true});
+  const nn::Conv2d second(n.store, "second", {.in = 8, .out = 4, .kernel = 3, .geometry = {.padding = 0, .groups = 2}});
+  const nn::Linear head(n.store, "head", 4 * 3 * 3, 3, false);
+  const std::string flat = "flat";
+  n.forward = [&](const nn::Pass& p, const Tensor& x) {
+    return head(p, nn::flatten(p, flat, second(p, first(p, {x}))));
+  };
+  n.finish({9, 9, 2});
+  n.check_directional_derivatives();
+}
+
+TEST(Layers, PoolingsActivationsAndDropoutMatchFiniteDifferences) {
+  Network n;
+  const nn::Conv2d first(n.store, "first", {.in = 1, .out = 4, .kernel = 3, .geometry = {.padding = 1}});
+  const nn::Linear head(n.store, "head", 4 * 2 * 2, 3, false);
+  const std::string relu = "relu", gelu = "gelu", drop = "drop", pool = "pool", mean = "mean", flat = "flat";
+  n.forward = [&](const nn::Pass& p, const Tensor& x) {
+    nn::Variable y = nn::gelu(p, gelu, first(p, {x}));
+    y = nn::max_pool(p, pool, y, {.window = 2, .stride = 2});
+    y = nn::average_pool(p, mean, nn::relu(p, relu, y), {.window = 2, .stride = 2});
+    return head(p, nn::dropout(p, drop, nn::flatten(p, flat, y), 0.25F));
+  };
+  n.finish({8, 8, 1});
+  n.check_directional_derivatives();
+}
+
+/// Builds a registered model with its default options changed by `change`.
+struct ModelUnderTest {
+  std::unique_ptr<Options> options;
+  std::unique_ptr<models::Model> model;
+  ModelUnderTest(Network& n, const std::string& name, Shape image, std::vector<std::int64_t> widths, double dropout) {
+    for (const models::ModelEntry& entry : models::models()) {
+      if (entry.name != name) continue;
+      options = entry.options();
+      Schema schema;
+      options->describe(schema);
+      for (const Key& key : schema.keys()) {
+        if (key.name == "dropout") *std::get<double*>(key.value) = dropout;
+        if (key.name == "channels" || key.name == "hidden") {
+          if (auto* list = std::get_if<std::vector<std::int64_t>*>(&key.value)) **list = widths;
+          if (auto* number = std::get_if<std::int64_t*>(&key.value)) **number = 16;
+        }
+      }
+      model = entry.make(*options, n.store, image, 3);
+    }
+    n.forward = [this](const nn::Pass& p, const Tensor& x) { return model->forward(p, x); };
+  }
+};
+
+TEST(Models, MlpMatchesFiniteDifferences) {
+  Network n;
+  const ModelUnderTest m(n, "mlp", {4, 4, 1}, {12, 10}, 0.1);
+  n.finish({4, 4, 1});
+  EXPECT_EQ(n.store.trainable(), 16 * 12 + 12 + 12 * 10 + 10 + 10 * 3 + 3);
+  n.check_directional_derivatives();
+}
+
+TEST(Models, CnnMatchesFiniteDifferences) {
+  Network n;
+  const ModelUnderTest m(n, "cnn", {8, 8, 1}, {4, 6}, 0.1);
+  n.finish({8, 8, 1});
+  EXPECT_EQ(n.store.trainable(), 4 * 9 + 4 + 6 * 9 * 4 + 6 + 16 * 24 + 16 + 3 * 16 + 3);
+  n.check_directional_derivatives();
+}
+
+/// Every activation and gradient has the compute type; its bits are therefore values of that type.
+class TypeObserver : public nn::Observer {
+ public:
+  explicit TypeObserver(DType type) : type_(type) {}
+  void activation(const std::string& layer, const char* operation, const Tensor& value) override {
+    if (std::string(operation) == "softmax_cross_entropy") {
+      EXPECT_EQ(value.dtype(), DType::fp32);  // the loss itself
+    } else {
+      EXPECT_EQ(value.dtype(), type_) << layer;
+    }
+    ++seen;
+  }
+  void activation_gradient(const std::string& layer, const char*, const Tensor& gradient) override {
+    EXPECT_EQ(gradient.dtype(), type_) << layer;
+    ++seen;
+  }
+  int seen = 0;
+
+ private:
+  DType type_;
+};
+
+TEST(Models, ActivationsAndTheirGradientsAreStoredInTheComputeType) {
+  for (DType type : test::kComputeTypes) {
+    Network n;
+    const ModelUnderTest m(n, "cnn", {8, 8, 1}, {4, 6}, 0.1);
+    n.finish({8, 8, 1}, type);
+    TypeObserver observer(type);
+    n.gradients(&observer);
+    EXPECT_EQ(observer.seen, 8 + 1 + 8);
+    EXPECT_EQ(n.store.working().dtype(), type);
+    EXPECT_EQ(n.store.master().dtype(), DType::fp32);
+  }
+}
+
+/// The mask follows the position in the global batch and the attempted step, not where the rows lie.
+TEST(Dropout, MaskBelongsToPositionAndStep) {
+  Stream stream;
+  ParameterStore store;
+  store.finalize(DType::fp32, 1);
+  Tensor x({8, 40}, DType::fp32, MemoryKind::data);
+  std::fill_n(x.data<float>(), x.elements(), 1.0F);
+  const std::string name = "drop";
+  const auto run = [&](std::int64_t attempted, std::int64_t first, std::int64_t begin, std::int64_t end,
+                       std::uint64_t seed) {
+    nn::Tape tape(stream, store, [](const Parameter&, const Tensor&) {});
+    const nn::Pass pass{.stream = stream,
+                        .parameters = store,
+                        .tape = &tape,
+                        .seed = seed,
+                        .attempted = attempted,
+                        .first_position = first};
+    return test::values_of(nn::dropout(pass, name, {x.rows(begin, end)}, 0.5F).value);
+  };
+  const std::vector<double> whole = run(3, 0, 0, 8, 1), tail = run(3, 5, 0, 3, 1);
+  EXPECT_EQ(std::vector<double>(whole.begin() + 5 * 40, whole.end()), tail);
+  EXPECT_NE(run(4, 0, 0, 8, 1), whole);
+  EXPECT_NE(run(3, 0, 0, 8, 2), whole);
+  double kept = 0;
+  for (double v : whole) kept += v / 2;
+  EXPECT_NEAR(kept, 160, 40);
+}
+
+}  // namespace
+}  // namespace mpdist
