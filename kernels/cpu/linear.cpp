@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/linear.hpp"
+
+#include <algorithm>
+
+#include "kernels/cpu/onednn.hpp"
+#include "kernels/cpu/operands.hpp"
+#include "kernels/cpu/scratch.hpp"
+#include "kernels/cpu/tile_passes.hpp"
+
+namespace mpdist::kernels {
+namespace {
+
+/// Checks x and weight and returns the shape of y.
+Shape require_product(const char* kernel, const Tensor& x, const Tensor& weight) {
+  require(is_compute_type(x.dtype()), "{}: x of a compute type expected, found {}", kernel, name_of(x.dtype()));
+  require(x.shape().rank() == 2 && x.elements() > 0, "{}: x [rows, in] expected, found {}", kernel,
+          x.shape().to_string());
+  require(weight.shape().rank() == 2 && weight.shape()[1] == x.shape()[1] && weight.elements() > 0,
+          "{}: weight [out, {}] expected, found {}", kernel, x.shape()[1], weight.shape().to_string());
+  require_operand(kernel, "weight", weight, weight.shape(), x.dtype());
+  return {x.shape()[0], weight.shape()[0]};
+}
+
+}  // namespace
+
+void LinearForward::validate() const {
+  const Shape result = require_product("linear_forward", x, weight);
+  if (bias) require_operand("linear_forward", "bias", bias, {result[1]}, x.dtype());
+  require_operand("linear_forward", "y", y, result, x.dtype());
+}
+
+void LinearBackward::validate() const {
+  const Shape result = require_product("linear_backward", x, weight);
+  if (relu) require_operand("linear_backward", "y", y, result, x.dtype());
+  require_operand("linear_backward", "dy", dy, result, x.dtype());
+  if (dx) require_operand("linear_backward", "dx", dx, x.shape(), x.dtype());
+  if (dweight) require_operand("linear_backward", "dweight", dweight, weight.shape(), DType::fp32);
+  if (dbias) require_operand("linear_backward", "dbias", dbias, {result[1]}, DType::fp32);
+}
+
+namespace cpu {
+namespace {
+
+// Where the type is not native, FP32 copies of a tile of rows and of a block of the weights live in scratch. Constants,
+// never derived from the machine: a block of 256 KB of FP32 weights stays in a second-level cache.
+constexpr std::int64_t kTileRows = 256;
+constexpr std::int64_t kBlockElements = 64 * 1024;
+
+/// How many of `count` vectors of `length` make a block: a multiple of 32, at least 32.
+std::int64_t block_extent(std::int64_t count, std::int64_t length) {
+  return std::min(count, std::max<std::int64_t>(32, kBlockElements / length / 32 * 32));
+}
+
+struct Sizes {
+  explicit Sizes(const Tensor& x, const Tensor& weight)
+      : rows(x.shape()[0]), in(x.shape()[1]), out(weight.shape()[0]) {}
+  std::int64_t rows, in, out;
+};
+
+onednn::MatmulShape forward_shape(std::int64_t rows, std::int64_t out, std::int64_t in, DType type, bool bias) {
+  return {.rows = rows,
+          .columns = out,
+          .depth = in,
+          .a_leading = in,
+          .b_leading = in,
+          .c_leading = out,
+          .b_transposed = true,
+          .operands = type,
+          .result = type,
+          .bias = bias};
+}
+
+onednn::MatmulShape data_shape(std::int64_t rows, std::int64_t out, std::int64_t in, DType type) {
+  return {.rows = rows,
+          .columns = in,
+          .depth = out,
+          .a_leading = out,
+          .b_leading = in,
+          .c_leading = in,
+          .operands = type,
+          .result = type};
+}
+
+onednn::MatmulShape weight_shape(const Sizes& e, std::int64_t rows, DType type, bool accumulate) {
+  return {.rows = e.out,
+          .columns = e.in,
+          .depth = rows,
+          .a_leading = e.out,
+          .b_leading = e.in,
+          .c_leading = e.in,
+          .a_transposed = true,
+          .operands = type,
+          .accumulate = accumulate};
+}
+
+template <class T>
+void forward_native(Stream& stream, const LinearForward& args, const Sizes& e) {
+  const bool has_bias = static_cast<bool>(args.bias);
+  const auto& product = onednn::plan(forward_shape(e.rows, e.out, e.in, dtype_of<T>, has_bias));
+  Scratch scratch;
+  const std::size_t bias = scratch.reserve(float_bytes(e.out));
+  const std::size_t library = scratch.reserve(product.scratch_bytes());
+  scratch.open(stream);
+  if (has_bias) widen(args.bias.data<T>(), e.out, scratch.floats(bias));
+  product.run(args.x.raw(), args.weight.raw(), scratch.floats(bias), args.y.raw(), scratch.at(library));
+  if (args.relu) rectify(args.y.data<T>(), args.y.elements());
+}
+
+/// FP32 copies of a tile of x and of a block of outputs' weights; the product is rounded while it is hot.
+template <class T>
+void forward_widened(Stream& stream, const LinearForward& args, const Sizes& e) {
+  const std::int64_t tile = std::min(e.rows, kTileRows);
+  const std::int64_t block = block_extent(e.out, e.in);
+  const bool has_bias = static_cast<bool>(args.bias);
+  const auto product = [&](std::int64_t rows, std::int64_t out) -> const onednn::MatmulPlan& {
+    return onednn::plan(forward_shape(rows, out, e.in, DType::fp32, has_bias));
+  };
+  std::size_t library_bytes = 0;
+  for (std::int64_t rows : {tile, e.rows % tile}) {
+    for (std::int64_t out : {block, e.out % block}) {
+      if (rows && out) library_bytes = std::max(library_bytes, product(rows, out).scratch_bytes());
+    }
+  }
+  Scratch scratch;
+  const std::size_t x = scratch.reserve(float_bytes(tile * e.in));
+  const std::size_t weight = scratch.reserve(float_bytes(block * e.in));
+  const std::size_t y = scratch.reserve(float_bytes(tile * block));
+  const std::size_t bias = scratch.reserve(float_bytes(e.out));
+  const std::size_t library = scratch.reserve(library_bytes);
+  scratch.open(stream);
+  if (has_bias) widen(args.bias.data<T>(), e.out, scratch.floats(bias));
+  for (std::int64_t r = 0; r < e.rows; r += tile) {
+    const std::int64_t rows = std::min(tile, e.rows - r);
+    widen(args.x.data<T>() + r * e.in, rows * e.in, scratch.floats(x));
+    for (std::int64_t o = 0; o < e.out; o += block) {
+      const std::int64_t out = std::min(block, e.out - o);
+      widen(args.weight.data<T>() + o * e.in, out * e.in, scratch.floats(weight));
+      product(rows, out).run(scratch.at(x), scratch.at(weight), scratch.floats(bias) + o, scratch.at(y),
+                             scratch.at(library));
+      narrow(scratch.floats(y), rows, out, args.y.data<T>() + r * e.out + o, e.out, args.relu);
+    }
+  }
+}
+
+float* dbias_or_null(const LinearBackward& args) {
+  return args.dbias ? args.dbias.data<float>() : nullptr;
+}
+
+template <class T>
+void backward_native(Stream& stream, const LinearBackward& args, const Sizes& e) {
+  const T* y = args.relu ? args.y.data<T>() : nullptr;
+  GradientTile<T>{args.dy.data<T>(), y, nullptr, dbias_or_null(args), e.rows, e.out}.run();
+  const auto* to_dx = args.dx ? &onednn::plan(data_shape(e.rows, e.out, e.in, dtype_of<T>)) : nullptr;
+  const auto* to_dweight =
+      args.dweight ? &onednn::plan(weight_shape(e, e.rows, dtype_of<T>, args.accumulate)) : nullptr;
+  Scratch scratch;
+  const std::size_t library =
+      scratch.reserve(std::max(to_dx ? to_dx->scratch_bytes() : 0, to_dweight ? to_dweight->scratch_bytes() : 0));
+  scratch.open(stream);
+  if (to_dx) to_dx->run(args.dy.raw(), args.weight.raw(), nullptr, args.dx.raw(), scratch.at(library));
+  if (to_dweight) to_dweight->run(args.dy.raw(), args.x.raw(), nullptr, args.dweight.raw(), scratch.at(library));
+}
+
+template <class T>
+class WidenedBackward {
+ public:
+  WidenedBackward(Stream& stream, const LinearBackward& args, const Sizes& sizes)
+      : args_(args), e_(sizes), tile_(std::min(e_.rows, kTileRows)), block_(block_extent(e_.in, e_.out)) {
+    g_ = scratch_.reserve(float_bytes(tile_ * e_.out));
+    x_ = scratch_.reserve(args.dweight ? float_bytes(tile_ * e_.in) : 0);
+    weight_ = scratch_.reserve(args.dx ? float_bytes(block_ * e_.out) : 0);
+    dx_ = scratch_.reserve(args.dx ? float_bytes(tile_ * block_) : 0);
+    library_ = scratch_.reserve(library_bytes());
+    scratch_.open(stream);
+  }
+
+  void run() {
+    for (std::int64_t first = 0; first < e_.rows; first += tile_) {
+      const std::int64_t rows = std::min(tile_, e_.rows - first);
+      const T* y = args_.relu ? args_.y.template data<T>() + first * e_.out : nullptr;
+      T* g = args_.dy.template data<T>() + first * e_.out;
+      GradientTile<T>{g, y, scratch_.floats(g_), dbias_or_null(args_), rows, e_.out}.run();
+      if (args_.dx) run_data(first, rows);
+      if (args_.dweight) run_weight(first, rows);
+    }
+  }
+
+ private:
+  const onednn::MatmulPlan& data_plan(std::int64_t rows, std::int64_t in) const {
+    return onednn::plan(data_shape(rows, e_.out, in, DType::fp32));
+  }
+  const onednn::MatmulPlan& weight_plan(std::int64_t rows, bool accumulate) const {
+    return onednn::plan(weight_shape(e_, rows, DType::fp32, accumulate));
+  }
+
+  std::size_t library_bytes() const {
+    std::size_t bytes = 0;
+    for (std::int64_t rows : {tile_, e_.rows % tile_}) {
+      for (std::int64_t in : {block_, e_.in % block_}) {
+        if (rows && in && args_.dx) bytes = std::max(bytes, data_plan(rows, in).scratch_bytes());
+      }
+      for (bool accumulate : {false, true}) {
+        if (rows && args_.dweight) bytes = std::max(bytes, weight_plan(rows, accumulate).scratch_bytes());
+      }
+    }
+    return bytes;
+  }
+
+  void run_data(std::int64_t first, std::int64_t rows) const {
+    for (std::int64_t i = 0; i < e_.in; i += block_) {
+      const std::int64_t in = std::min(block_, e_.in - i);
+      widen(args_.weight.template data<T>() + i, e_.in, e_.out, in, scratch_.floats(weight_));
+      data_plan(rows, in).run(scratch_.at(g_), scratch_.at(weight_), nullptr, scratch_.at(dx_), scratch_.at(library_));
+      narrow(scratch_.floats(dx_), rows, in, args_.dx.template data<T>() + first * e_.in + i, e_.in, false);
+    }
+  }
+
+  void run_weight(std::int64_t first, std::int64_t rows) const {
+    widen(args_.x.template data<T>() + first * e_.in, rows * e_.in, scratch_.floats(x_));
+    weight_plan(rows, args_.accumulate || first > 0)
+        .run(scratch_.at(g_), scratch_.at(x_), nullptr, args_.dweight.raw(), scratch_.at(library_));
+  }
+
+  const LinearBackward& args_;
+  Sizes e_;
+  std::int64_t tile_, block_;  ///< rows, inputs
+  Scratch scratch_;
+  std::size_t g_, x_, weight_, dx_, library_;
+};
+
+}  // namespace
+
+void linear_forward(Stream& stream, const LinearForward& args) {
+  const Sizes sizes(args.x, args.weight);
+  with_compute_type(args.x.dtype(), [&]<class T>(T) {
+    if constexpr (dtype_of<T> != DType::fp16) {
+      if (onednn::is_native(dtype_of<T>)) return forward_native<T>(stream, args, sizes);
+    }
+    if constexpr (dtype_of<T> != DType::fp32) forward_widened<T>(stream, args, sizes);
+  });
+}
+
+void linear_backward(Stream& stream, const LinearBackward& args) {
+  const Sizes sizes(args.x, args.weight);
+  if (args.dbias && !args.accumulate) std::fill_n(args.dbias.data<float>(), sizes.out, 0.0F);
+  with_compute_type(args.x.dtype(), [&]<class T>(T) {
+    if constexpr (dtype_of<T> != DType::fp16) {
+      if (onednn::is_native(dtype_of<T>)) return backward_native<T>(stream, args, sizes);
+    }
+    if constexpr (dtype_of<T> != DType::fp32) WidenedBackward<T>(stream, args, sizes).run();
+  });
+}
+
+}  // namespace cpu
+}  // namespace mpdist::kernels

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "src/core/stream.hpp"
+
+namespace mpdist::kernels::cpu {
+
+inline std::size_t float_bytes(std::int64_t elements) {
+  return static_cast<std::size_t>(elements) * sizeof(float);
+}
+
+/// Divides a stream's workspace: reserve() everything, then open(), then at(). Parts are 64-byte aligned.
+class Scratch {
+ public:
+  std::size_t reserve(std::size_t bytes) {
+    const std::size_t offset = bytes_;
+    bytes_ += (bytes + 63) / 64 * 64;
+    return offset;
+  }
+  void open(Stream& stream) { base_ = static_cast<std::byte*>(stream.workspace(bytes_)); }
+  float* floats(std::size_t offset) const { return reinterpret_cast<float*>(base_ + offset); }
+  void* at(std::size_t offset) const { return base_ + offset; }
+
+ private:
+  std::size_t bytes_ = 0;
+  std::byte* base_ = nullptr;
+};
+
+}  // namespace mpdist::kernels::cpu

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Passes over a tile that a matrix product is about to read or has just written, so that it is still in cache.
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/cpu/vector.hpp"
+
+namespace mpdist::kernels::cpu {
+
+/// wide[rows, columns] = narrow as FP32; the rows of `narrow` are `leading` elements apart.
+template <class T>
+void widen(const T* narrow, std::int64_t leading, std::int64_t rows, std::int64_t columns, float* wide) {
+  for (std::int64_t r = 0; r < rows; ++r, narrow += leading, wide += columns) {
+    for_each_vector(columns, [&](std::int64_t i, auto lanes) { store(wide + i, load(narrow + i, lanes), lanes); });
+  }
+}
+
+template <class T>
+void widen(const T* narrow, std::int64_t elements, float* wide) {
+  widen(narrow, elements, 1, elements, wide);
+}
+
+/// max(x, 0) that keeps NaN, which oneDNN's own ReLU turns into 0.
+inline F32x16 rectify(F32x16 x) {
+  return max(broadcast(0.0F), x);
+}
+
+/// narrow = wide rounded once, after ReLU where asked; the rows of `narrow` are `leading` elements apart.
+template <class T>
+void narrow(const float* wide, std::int64_t rows, std::int64_t columns, T* narrow, std::int64_t leading, bool relu) {
+  for (std::int64_t r = 0; r < rows; ++r, wide += columns, narrow += leading) {
+    for_each_vector(columns, [&](std::int64_t i, auto lanes) {
+      const F32x16 x = load(wide + i, lanes);
+      store(narrow + i, relu ? rectify(x) : x, lanes);
+    });
+  }
+}
+
+template <class T>
+void rectify(T* y, std::int64_t elements) {
+  for_each_vector(elements, [&](std::int64_t i, auto lanes) { store(y + i, rectify(load(y + i, lanes)), lanes); });
+}
+
+/// sum += part, element by element.
+inline void add_to(float* sum, const float* part, std::int64_t elements) {
+  for_each_vector(elements, [&](std::int64_t i, auto lanes) {
+    store(sum + i, load(sum + i, lanes) + load(part + i, lanes), lanes);
+  });
+}
+
+/// The start of a backward pass on g [rows, channels]: g = 0 where not y > 0 (`y` null: as it is); wide = g as FP32
+/// (null: not wanted); dbias[channel] += sum over the tile's rows, top to bottom in FP32 (null: not wanted).
+template <class T>
+struct GradientTile {
+  T* g;
+  const T* y;
+  float* wide;
+  float* dbias;
+  std::int64_t rows, channels;
+
+  void run() const {
+    if (!y && !wide && !dbias) return;
+    std::int64_t c = 0;
+    for (; c + 4 * kLanes <= channels; c += 4 * kLanes) columns<4>(c, AllLanes{});
+    for (; c + kLanes <= channels; c += kLanes) columns<1>(c, AllLanes{});
+    if (c < channels) columns<1>(c, FirstLanes{channels - c});
+  }
+
+ private:
+  template <int kVectors, class Lanes>
+  void columns(std::int64_t first, Lanes lanes) const {
+    F32x16 sums[kVectors];
+    for (F32x16& sum : sums) sum = broadcast(0.0F);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (int k = 0; k < kVectors; ++k) {
+        const std::int64_t i = r * channels + first + k * kLanes;
+        F32x16 x = load(g + i, lanes);
+        if (y) {
+          x = select(greater(load(y + i, lanes), broadcast(0.0F)), x, broadcast(0.0F));
+          store(g + i, x, lanes);
+        }
+        if (wide) store(wide + i, x, lanes);
+        sums[k] = sums[k] + x;
+      }
+    }
+    if (!dbias) return;
+    for (int k = 0; k < kVectors; ++k) {
+      float* to = dbias + first + k * kLanes;
+      store(to, load(to, lanes) + sums[k], lanes);
+    }
+  }
+};
+
+}  // namespace mpdist::kernels::cpu
