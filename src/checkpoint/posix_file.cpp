@@ -24,8 +24,9 @@ void throw_system_error(const std::string& call, const std::string& path, int co
   throw LibraryError("libc", call + " " + path, reason);
 }
 
-PosixFile::PosixFile(std::string path, Mode mode)
-    : path_(std::move(path)), descriptor_(::open(path_.c_str(), (mode == Mode::read ? O_RDONLY : O_RDWR) | O_CLOEXEC)) {
+PosixFile::PosixFile(std::string path, Mode mode) : path_(std::move(path)) {
+  const int flags = mode == Mode::read ? O_RDONLY : mode == Mode::write ? O_RDWR : O_RDWR | O_CREAT | O_EXCL;
+  descriptor_ = ::open(path_.c_str(), flags | O_CLOEXEC, 0666);
   if (descriptor_ < 0) throw_system_error("open", path_, errno);
 }
 

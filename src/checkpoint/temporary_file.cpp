@@ -33,6 +33,14 @@ void TemporaryFile::commit() {
   sync_folder(folder_of(path_));
 }
 
+void replace_file(const std::string& path, const std::string& text) {
+  TemporaryFile temporary(path);
+  PosixFile file(temporary.name(), PosixFile::Mode::create);
+  file.write(text.data(), text.size(), 0);
+  file.sync();
+  temporary.commit();
+}
+
 int remove_dead_temporaries(const std::string& folder) {
   int removed = 0;
   std::error_code error;

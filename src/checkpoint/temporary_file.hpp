@@ -22,6 +22,9 @@ class TemporaryFile {
   bool committed_ = false;
 };
 
+/// Puts a small text file in place of `path` in one step: readers see the old text or the new one.
+void replace_file(const std::string& path, const std::string& text);
+
 /// Removes the temporaries in `folder` whose process ran on this host and has ended; returns how many.
 int remove_dead_temporaries(const std::string& folder);
 
