@@ -10,6 +10,10 @@
 #include "src/train/evaluator.hpp"
 #include "src/train/state.hpp"
 
+namespace mpdist::checkpoint {
+struct Loaded;
+}
+
 namespace mpdist::train {
 
 /// When checkpoints are written, and from which one a run goes on. Rank 0 reads and writes; every call is made by all
@@ -45,6 +49,7 @@ class Checkpoints {
  private:
   struct Files;
   bool restore_on_root(TrainingState& state, Stream& stream);
+  void refuse_changes(const checkpoint::Loaded& loaded) const;
 
   const Config& config_;
   comm::Communicator& communicator_;

@@ -6,7 +6,6 @@
 
 #include "data/loader.hpp"
 #include "kernels/cast.hpp"
-#include "kernels/threads.hpp"
 #include "src/nn/loss.hpp"
 
 namespace mpdist::train {
@@ -26,13 +25,11 @@ class AveragedWeights {
     const Tensor& working = state.store.working();
     saved_ = Tensor(working.shape(), working.dtype(), MemoryKind::workspace);
     kernels::cast(stream, {.source = working, .destination = saved_});
-    kernels::cast(stream, {.source = state.ema, .destination = working, .saturate = true});
-    kernels::weights_changed();
+    kernels::cast(stream, {.source = state.ema->average(), .destination = working, .saturate = true});
   }
   ~AveragedWeights() {
     if (!saved_) return;
     kernels::cast(stream_, {.source = saved_, .destination = state_.store.working()});
-    kernels::weights_changed();
   }
   AveragedWeights(const AveragedWeights&) = delete;
   AveragedWeights& operator=(const AveragedWeights&) = delete;

@@ -19,19 +19,6 @@ const Entry& find(const std::vector<Entry>& table, const std::string& name) {
   throw InvalidArgument("no registry entry named " + name);
 }
 
-/// One flat array of the store's layout and the folder its tensors have in a checkpoint.
-struct FlatArray {
-  std::string folder;
-  Tensor values;
-};
-
-std::vector<FlatArray> flat_arrays(const TrainingState& state) {
-  std::vector<FlatArray> arrays = {{"master", state.store.master()}};
-  for (const optim::Slot& slot : state.optimizer->slots()) arrays.push_back({"optimizer/" + slot.name, slot.values});
-  if (state.ema) arrays.push_back({"ema", state.ema});
-  return arrays;
-}
-
 /// 64-bit values keep all their bits as signed integers in the file.
 std::int64_t as_signed(std::uint64_t value) {
   return static_cast<std::int64_t>(value);
@@ -46,15 +33,19 @@ const std::int64_t& integer(const checkpoint::Checkpoint& checkpoint, const std:
 
 }  // namespace
 
+std::vector<FlatArray> flat_arrays(const TrainingState& state) {
+  std::vector<FlatArray> arrays = {{"master", state.store.master()}};
+  for (const optim::Slot& slot : state.optimizer->slots()) arrays.push_back({"optimizer/" + slot.name, slot.values});
+  if (state.ema) arrays.push_back({"ema", state.ema->average()});
+  return arrays;
+}
+
 TrainingState::TrainingState(const Config& config, Shape image, std::int64_t classes, Stream& stream) {
   model = find(models::models(), config.model.name).make(*config.model.options, store, image, classes);
   store.finalize(config.precision.compute_type(), static_cast<std::uint64_t>(config.run.seed));
   optimizer = find(optim::optimizers(), config.optimizer.optimizer.name)
                   .make(*config.optimizer.optimizer.options, config.optimizer.common, store);
-  if (config.optimizer.common.ema_decay > 0) {
-    ema = Tensor({store.elements()}, DType::fp32, MemoryKind::optimizer);
-    std::memcpy(ema.raw(), store.master().raw(), ema.bytes());
-  }
+  if (config.optimizer.common.ema_decay > 0) ema.emplace(store, config.optimizer.common.ema_decay);
   scaler = precision::LossScaler(config.precision.scaler_options());
   refresh_working(stream);
 }

@@ -2,10 +2,14 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "src/checkpoint/checkpoint.hpp"
 #include "src/core/parameters.hpp"
 #include "src/models/model.hpp"
+#include "src/optim/ema.hpp"
 #include "src/optim/optimizer.hpp"
 #include "src/precision/loss_scaler.hpp"
 #include "src/train/config.hpp"
@@ -17,7 +21,7 @@ struct TrainingState {
   ParameterStore store;
   std::unique_ptr<models::Model> model;
   std::unique_ptr<optim::Optimizer> optimizer;
-  Tensor ema;  ///< [elements] FP32; empty without optimizer.ema_decay
+  std::optional<optim::Ema> ema;  ///< with optimizer.ema_decay
   precision::LossScaler scaler{precision::LossScalerOptions{}};
   std::int64_t step = 0;       ///< applied updates
   std::int64_t attempted = 0;  ///< batches consumed
@@ -29,6 +33,14 @@ struct TrainingState {
   /// Writes the working copy from the masters; returns how many elements saturated.
   std::int64_t refresh_working(Stream& stream) const;
 };
+
+/// One flat array of the store's layout and the folder that its tensors have in a checkpoint.
+struct FlatArray {
+  std::string folder;  ///< "master", "optimizer/momentum", "ema"
+  Tensor values;       ///< [elements] FP32
+};
+/// All that a checkpoint keeps of the state in flat arrays.
+std::vector<FlatArray> flat_arrays(const TrainingState& state);
 
 /// Facts about the run that a checkpoint keeps beside the state.
 struct RunFacts {

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cmath>
 
-#include "kernels/ema_update.hpp"
+#include "src/optim/clipping.hpp"
 #include "src/train/diagnosis.hpp"
 #include "src/train/disagreement.hpp"
 #include "src/train/shard_pass.hpp"
@@ -51,7 +51,7 @@ StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, 
   report.loss = static_cast<double>(reducer_.reduced_values()[0]) / terms;
   report.accuracy = static_cast<double>(reducer_.reduced_values()[1]) / terms;
   const double unscale = plan_.loss_terms_power / (report.loss_scale * terms);
-  report.grad_norm = global_norm(unscale);
+  report.grad_norm = optim::global_norm(statistics_, unscale);
   report.lr = config_.optimizer.common.lr * schedule_.factor(state_.step);
   if (report.event == StepEvent::clean) {
     before_update();
@@ -120,7 +120,7 @@ void StepRunner::fill_audit(Verdict& verdict) const {
   std::uint64_t slots = 0;
   for (const optim::Slot& slot : state_.optimizer->slots()) slots = slots * 3 + digest_of(stream_, slot.values);
   verdict.equal[Verdict::audit_optimizer] = slots;
-  verdict.equal[Verdict::audit_ema] = digest_of(stream_, state_.ema);
+  if (state_.ema) verdict.equal[Verdict::audit_ema] = digest_of(stream_, state_.ema->average());
 }
 
 /// Merges over the ranks; a difference ends the run with its name.
@@ -134,12 +134,8 @@ Verdict StepRunner::merge(const Verdict& mine, bool audit) {
   for (Verdict::Equal entry : different) {
     if (entry <= Verdict::cursor) shared.scalars.emplace_back(Verdict::name_of(entry), mine.equal[entry]);
   }
-  shared.arrays = {{"the reduced gradient", reduced_},
-                   {"the master", state_.store.master()},
-                   {"the working copy", state_.store.working()}};
-  for (const optim::Slot& slot : state_.optimizer->slots())
-    shared.arrays.emplace_back("optimizer " + slot.name, slot.values);
-  shared.arrays.emplace_back("the average", state_.ema);
+  shared.arrays = {{"the reduced gradient", reduced_}, {"the working copy", state_.store.working()}};
+  for (const FlatArray& array : flat_arrays(state_)) shared.arrays.emplace_back(array.folder, array.values);
   throw_disagreement(communicator_, stream_, state_.store, shared,
                      fmt::format("{} of attempted step {}", audit ? "audit" : "verdict", state_.attempted));
 }
@@ -153,26 +149,14 @@ void StepRunner::audit() {
   merge(verdict, true);
 }
 
-double StepRunner::global_norm(double unscale) const {
-  double sum = 0;
-  for (const kernels::TensorStatistics& tensor : statistics_) sum += tensor.sum_squares;
-  return std::sqrt(sum) * unscale;
-}
-
 void StepRunner::update(const StepReport& report, double unscale) {
-  const double limit = config_.optimizer.common.clip_norm;
-  const double clip = limit > 0 && report.grad_norm > limit ? limit / report.grad_norm : 1.0;
   state_.optimizer->update(stream_, {.gradient = reduced_,
                                      .unscale = unscale,
-                                     .clip = static_cast<float>(clip),
+                                     .clip = optim::clip_factor(report.grad_norm, config_.optimizer.common.clip_norm),
                                      .lr = static_cast<float>(report.lr),
                                      .step = state_.step + 1});
   saturated_ = state_.optimizer->saturated();
-  if (state_.ema) {
-    kernels::ema_update(stream_, {.average = state_.ema,
-                                  .value = state_.store.master(),
-                                  .decay = static_cast<float>(config_.optimizer.common.ema_decay)});
-  }
+  if (state_.ema) state_.ema->update(stream_);
 }
 
 /// Fills first_bad, in_sum and the diagnosis of a skipped step.

@@ -32,6 +32,8 @@ struct StepReport {
   double grad_norm = 0;                           ///< of the unscaled mean gradient, before clipping
   std::int64_t saturated = 0;                     ///< working elements that the update saturated
   bool stop = false;                              ///< some rank was asked to stop
+  bool save = false;  ///< a checkpoint is due by the clock
+  bool save = false;           ///< a checkpoint is due by the clock
   bool in_sum = false;                            ///< overflow arose in the sum: all leaves were finite
   std::optional<precision::BadTensor> first_bad;  ///< with overflow: in backward, or (shard -1) in the sum
   std::vector<std::string> diagnosis;             ///< lines for the log: what overflowed, where
@@ -68,7 +70,6 @@ class StepRunner {
   precision::Verdict local_verdict(StepRequests requests, bool audit) const;
   void fill_audit(precision::Verdict& verdict) const;
   precision::Verdict merge(const precision::Verdict& mine, bool audit);
-  double global_norm(double unscale) const;
   void update(const StepReport& report, double unscale);
   void explain(const data::Batch& batch, const precision::Verdict& verdict, StepReport& report);
 

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/train/checkpoints.hpp"
+
+#include <filesystem>
+#include <utility>
+
+#include "src/checkpoint/folder.hpp"
+#include "src/checkpoint/output_lock.hpp"
+#include "src/checkpoint/writer.hpp"
+#include "src/core/log.hpp"
+#include "src/train/agreement.hpp"
+
+namespace mpdist::train {
+namespace {
+
+double metric_of(const Evaluation& evaluation, const std::string& name) {
+  return name == "loss" ? evaluation.loss : evaluation.accuracy;
+}
+
+bool better(double value, double than, const std::string& name) { return name == "loss" ? value < than : value > than; }
+
+/// Everything of the state that rank 0 read goes to the others.
+void broadcast_state(TrainingState& state, comm::Communicator& communicator, Stream& stream) {
+  precision::LossScalerState scaler = state.scaler.state();
+  std::int64_t counters[] = {state.step, state.attempted, state.skipped};
+  communicator.broadcast(std::as_writable_bytes(std::span(&scaler, 1)), 0);
+  communicator.broadcast(std::as_writable_bytes(std::span(counters)), 0);
+  state.scaler.restore(scaler);
+  state.step = counters[0], state.attempted = counters[1], state.skipped = counters[2];
+  for (const FlatArray& array : flat_arrays(state)) {
+    communicator.broadcast(std::as_writable_bytes(array.values.span<float>()), 0);
+  }
+  state.refresh_working(stream);
+}
+
+}  // namespace
+
+/// What rank 0 has of the output directory. Nothing is created before the first of these exists.
+struct Checkpoints::Files {
+  explicit Files(const Config& config)
+      : output(config.run.output_directory()),
+        folder(output + "/checkpoints"),
+        lock((std::filesystem::create_directories(folder), output)),
+        writer(config.checkpoint.keep) {}
+
+  std::string output, folder;
+  checkpoint::OutputLock lock;
+  checkpoint::Writer writer;
+  std::optional<checkpoint::Best> candidate;  ///< of the save that runs: recorded once it is in place
+};
+
+Checkpoints::Checkpoints(const Config& config, comm::Communicator& communicator, RunFacts facts)
+    : config_(config), communicator_(communicator), facts_(std::move(facts)) {
+  together(communicator_, [&] {
+    if (communicator_.rank() == 0) files_ = std::make_unique<Files>(config_);
+  });
+}
+
+Checkpoints::~Checkpoints() = default;
+
+bool Checkpoints::resume(TrainingState& state, Stream& stream) {
+  std::int64_t resumed = 0;
+  together(communicator_, [&] {
+    if (communicator_.rank() == 0) resumed = restore_on_root(state, stream) ? 1 : 0;
+  });
+  communicator_.broadcast(std::as_writable_bytes(std::span(&resumed, 1)), 0);
+  if (resumed) {
+    broadcast_state(state, communicator_, stream);
+    saved_step_ = state.step, saved_attempted_ = state.attempted;
+  }
+  return resumed != 0;
+}
+
+bool Checkpoints::restore_on_root(TrainingState& state, Stream& stream) {
+  const std::string& wanted = config_.checkpoint.resume;
+  const std::optional<checkpoint::Found> newest = checkpoint::latest(files_->folder);
+  if (wanted == "never") {
+    if (!newest) return false;
+    throw UsageError(fmt::format("checkpoint.resume = \"never\", but {} holds a run at step {}: choose another run.name or "
+                                 "run.output, or remove that directory", files_->output, newest->step));
+  }
+  std::optional<checkpoint::Loaded> loaded;
+  if (wanted == "auto") {
+    loaded = checkpoint::load_newest(files_->folder);
+  } else if (!std::filesystem::exists(wanted)) {
+    throw UsageError(fmt::format("checkpoint.resume = \"{}\": there is no such file; expected \"auto\", \"never\" or the path of a "
+                                 "checkpoint", wanted));
+  } else {
+    loaded = checkpoint::Loaded{wanted, checkpoint::read(wanted)};
+  }
+  if (!loaded) return false;
+  refuse_changes(*loaded);
+  from_checkpoint(state, loaded->checkpoint, loaded->path, stream);
+  const int lost = checkpoint::set_aside_after(files_->folder, state.step);
+  if (lost > 0) log::info("{} later checkpoints were renamed to *.lost", lost);
+  log::info("resumed from {}: step {}, attempted {}, loss scale {}", loaded->path, state.step, state.attempted,
+            state.scaler.scale());
+  return true;
+}
+
+/// A resumed run is the same run: what decides its bits may not have changed.
+void Checkpoints::refuse_changes(const checkpoint::Loaded& loaded) const {
+  const auto text = loaded.checkpoint.texts.find("run/config");
+  if (text == loaded.checkpoint.texts.end()) throw FormatError(loaded.path, "run/config", "is missing");
+  std::vector<std::string> changes = fixed_differences(parse_config(text->second, loaded.path, {}), config_);
+  const auto digest = loaded.checkpoint.integers.find("data/digest");
+  if (digest != loaded.checkpoint.integers.end() && static_cast<std::uint64_t>(digest->second) != facts_.data_digest) {
+    changes.push_back(fmt::format("data: digest {:016x} in the checkpoint, {:016x} now", 
+                                  static_cast<std::uint64_t>(digest->second), facts_.data_digest));
+  }
+  if (changes.empty()) return;
+  std::string all;
+  for (const std::string& change : changes) all += (all.empty() ? "" : "; ") + change;
+  if (!config_.run.branch) {
+    throw UsageError(fmt::format("{} was written by another run: {}; restore these, or set run.branch = true to go on with "
+                                 "the new values", loaded.path, all));
+  }
+  log::info("branching from {}: {}", loaded.path, all);
+}
+
+bool Checkpoints::due_by_clock() const {
+  const double minutes = config_.checkpoint.every_minutes;
+  return communicator_.rank() == 0 && minutes > 0 &&
+         std::chrono::duration<double>(std::chrono::steady_clock::now() - last_).count() > 60 * minutes;
+}
+
+bool Checkpoints::due_at(std::int64_t step) const {
+  return config_.checkpoint.every > 0 && step % config_.checkpoint.every == 0;
+}
+
+void Checkpoints::save(const TrainingState& state, const std::optional<Evaluation>& evaluation) {
+  last_ = std::chrono::steady_clock::now();
+  saved_step_ = state.step, saved_attempted_ = state.attempted;
+  if (!files_) return;
+  finish(false);
+  const std::string& metric = config_.checkpoint.best;
+  if (evaluation && metric != "none") {
+    const std::optional<checkpoint::Best> best = checkpoint::best(files_->folder);
+    const double value = metric_of(*evaluation, metric);
+    if (!best || best->metric != metric || better(value, best->value, metric)) {
+      files_->candidate = checkpoint::Best{state.step, metric, value};
+    }
+  }
+  files_->writer.begin(to_checkpoint(state, config_, facts_), checkpoint::path_of(files_->folder, state.step));
+}
+
+void Checkpoints::wait_copied() {
+  if (files_) files_->writer.wait_copied();
+}
+
+void Checkpoints::finish(bool last) {
+  std::optional<std::string> error;
+  if (files_) {
+    files_->writer.wait_written();
+    error = files_->writer.take_error();
+    const std::optional<checkpoint::Best> candidate = std::exchange(files_->candidate, std::nullopt);
+    if (!error && candidate) checkpoint::record_best(files_->folder, *candidate);
+    if (error && !last) log::info("this save failed, the run goes on and saves again when due: {}", *error);
+  }
+  if (!last) return;
+  together(communicator_, [&] {
+    if (error) throw Error(ExitCode::retry, "the last save failed: " + *error);
+  });
+}
+
+}  // namespace mpdist::train
