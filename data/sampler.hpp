@@ -6,7 +6,7 @@ namespace mpdist::data {
 
 /// The endless sequence of epoch permutations: position p is place p % n of epoch p / n, and epoch e visits
 /// permutation_e(0), permutation_e(1), ... Batch k is positions [k*B, (k+1)*B). The permutation is keyed by (seed,
-/// epoch) and computed, not stored: a Feistel network on the next even power of two with cycle walking (Black & Rogaway
+/// epoch) and computed, not stored: a Feistel network on the next power of two with cycle walking (Black & Rogaway
 /// 2002).
 class Sampler {
  public:
