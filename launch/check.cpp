@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
+
+#include "data/augmentation.hpp"
+#include "launch/commands.hpp"
+#include "launch/guard.hpp"
+#include "launch/shared_config.hpp"
+#include "src/train/datasets.hpp"
+#include "src/train/plan.hpp"
+#include "src/train/state.hpp"
+
+namespace mpdist::launch {
+namespace {
+
+void print(const std::string& what, const std::string& value) {
+  fmt::print("{:<16}{}\n", what, value);
+}
+
+std::string mib(double bytes) {
+  return fmt::format("{:.1f} MiB", bytes / (1024.0 * 1024.0));
+}
+
+void print_data(const train::Config& config, const data::Datasets& data) {
+  print("data",
+        fmt::format("{}: {} training and {} test images {}, {} classes", config.data.format.name, data.train->size(),
+                    data.test->size(), data.train->image_shape().to_string(), data.train->classes()));
+}
+
+void print_ranks(const train::Plan& plan) {
+  print("batch", fmt::format("{} samples = {} shards of {}", plan.global_batch, plan.shards, plan.shard_rows));
+  print("ranks that fit", fmt::format("{}", fmt::join(train::fitting_ranks(plan.shards), ", ")));
+  print("ranks", fmt::format("{}: {} shard{} of {} samples each", plan.ranks, plan.local_shards,
+                             plan.local_shards == 1 ? "" : "s", plan.shard_rows));
+}
+
+void print_length(const train::Config& config, const train::Plan& plan) {
+  const double batches = static_cast<double>(plan.samples) / static_cast<double>(plan.global_batch);
+  const std::string steps = config.run.steps > 0 ? fmt::format("{} applied updates", plan.max_steps)
+                                                 : fmt::format("{} batches", plan.max_attempted);
+  print("length", fmt::format("{} ({:.2f} batches an epoch)", steps, batches));
+}
+
+void print_model(const train::Config& config, const train::TrainingState& state) {
+  print("model", fmt::format("{}: {} parameters", config.model.name, state.store.trainable()));
+  const auto& parameters = state.store.parameters();
+  for (auto parameter = parameters.rbegin(); parameter != parameters.rend(); ++parameter) {
+    fmt::print("    {:<24}{:<20}{:>10}\n", (*parameter)->name, (*parameter)->shape.to_string(),
+               (*parameter)->elements());
+  }
+}
+
+/// Memory of the flat arrays of one rank. Activations are not in it: they are measured in the run (peak_bytes at its
+/// end).
+void print_memory(const train::Config& config, const train::Plan& plan, train::TrainingState& state) {
+  const double n = static_cast<double>(state.store.elements());
+  const DType compute = config.precision.compute_type();
+  const double working = compute == DType::fp32 ? 0 : n * static_cast<double>(size_of(compute));
+  const std::size_t arrays = state.optimizer->slots().size() + (state.ema ? 1 : 0);
+  const double optimizer = static_cast<double>(arrays) * n * static_cast<double>(sizeof(float));
+  const double pending = std::log2(static_cast<double>(plan.local_shards));
+  const double gradients = (1 + pending) * n * static_cast<double>(size_of(plan.wire));
+  print("memory a rank", fmt::format("masters {}, working copy {} ({}), optimizer {}, gradients {} ({}, {} pending)",
+                                     mib(n * sizeof(float)), mib(working), name_of(compute), mib(optimizer),
+                                     mib(gradients), name_of(plan.wire), pending));
+}
+
+/// The newest checkpoint by its name, step_<step>.h5 with as many digits as it needs; empty when there is none.
+std::string newest_checkpoint(const std::filesystem::path& folder) {
+  std::string newest;
+  std::error_code missing;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, missing)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("step_") || entry.path().extension() != ".h5") continue;
+    if (name.size() > newest.size() || (name.size() == newest.size() && name > newest)) newest = name;
+  }
+  return newest;
+}
+
+void print_output(const train::Config& config) {
+  const std::filesystem::path output = config.run.output_directory();
+  const std::string newest = newest_checkpoint(output / "checkpoints");
+  const std::string& resume = config.checkpoint.resume;
+  print("output", output.string() + (std::filesystem::exists(output) ? "" : " (new)"));
+  if (resume != "auto") {
+    print("resume", resume == "never" ? "never" : "from " + resume);
+  } else {
+    print("resume", newest.empty() ? "auto: nothing to resume, starts at step 0" : "auto: from " + newest);
+  }
+}
+
+int check(const ConfigArguments& arguments, int ranks) {
+  const train::Config config = read_config(arguments);
+  const data::Datasets data = train::open_datasets(config);
+  const train::Plan plan = train::make_plan(config, data.train->size(), ranks);
+  const data::Augmentation augmentation(config.data.augmentation, data.train->image_shape(),
+                                        static_cast<std::uint64_t>(config.run.seed));  // its checks
+  Stream stream;
+  train::TrainingState state(config, data.train->image_shape(), data.train->classes(), stream);
+  print("run", fmt::format("{}, seed {}", config.run.name, config.run.seed));
+  print_data(config, data);
+  print_ranks(plan);
+  print_length(config, plan);
+  print("precision", fmt::format("{}, loss scale {}", config.precision.compute,
+                                 config.precision.scaler_options().dynamic
+                                     ? fmt::format("dynamic from {}", config.precision.scaler.initial)
+                                     : fmt::format("fixed at {}", config.precision.scaler_options().initial)));
+  print_model(config, state);
+  print_memory(config, plan, state);
+  print_output(config);
+  return 0;
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, Action& action) {
+  const auto arguments = std::make_shared<ConfigArguments>();
+  const auto ranks = std::make_shared<int>(1);
+  CLI::App* command = app.add_subcommand("check", "Validate a config and print the plan, without training");
+  add_config_arguments(*command, *arguments);
+  command->add_option("--ranks", *ranks, "Plan for so many ranks")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  command->footer("Example:\n  mpdist check train.toml --ranks 8");
+  command->callback([&action, arguments, ranks] {
+    action = [arguments, ranks] { return run_alone([&] { return check(*arguments, *ranks); }); };
+  });
+}
+
+}  // namespace mpdist::launch

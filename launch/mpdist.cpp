@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// mpdist: distributed data-parallel mixed-precision training. `mpdist train.toml` trains; subcommands do the rest.
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "launch/build.hpp"
+#include "launch/commands.hpp"
+#include "launch/guard.hpp"
+#include "src/core/error.hpp"
+#include "src/train/suggest.hpp"
+
+namespace mpdist::launch {
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  mpirun -np 2 mpdist launch/configs/fashion_mnist.toml
+  mpirun -np 8 mpdist train.toml --set optimizer.lr=0.05 --set run.output=runs/a
+  mpdist check train.toml --ranks 8
+
+Exit codes: 0 done; 1 internal error; 2 usage or config; 65 bad data or numerics that cannot go on;
+70 ranks disagree; 75 try again; 85 stopped on request with a checkpoint saved.)";
+
+/// CLI11's complaint, and the command that a misspelt word was meant to be.
+std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
+  std::vector<std::string> commands;
+  for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
+  const CLI::Option* file = app.get_option("config");
+  const std::string near = file->count() ? train::nearest(file->as<std::string>(), commands) : "";
+  return fmt::format("{}{}; see `mpdist --help`", one_line(error.what()),
+                     near.empty() ? "" : fmt::format("; did you mean the command '{}'?", near));
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"Trains neural networks in mixed precision on all processes that MPI starts: mpdist train.toml",
+               "mpdist"};
+  app.set_version_flag("--version", build_text());
+  app.footer(kExamples);
+  app.require_subcommand(0, 1);
+  Action action;
+  add_train(app, action);
+  add_check(app, action);
+  add_config(app, action);
+  add_doctor(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& wanted) {  // --help, --version
+    return run_alone([&] { return app.exit(wanted); });
+  } catch (const CLI::ParseError& error) {
+    return run_alone([&]() -> int { throw UsageError(complaint(app, error)); });
+  }
+  return action();
+}
+
+}  // namespace
+}  // namespace mpdist::launch
+
+int main(int argc, char** argv) {
+  return mpdist::launch::run(argc, argv);
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launch/process.hpp"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <initializer_list>
+
+#include "src/core/error.hpp"
+
+namespace mpdist::launch {
+namespace {
+
+/// The first of these environment variables that holds a number; -1 when none does.
+int first_number(std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    const char* text = std::getenv(name);
+    int value = 0;
+    if (text && std::from_chars(text, text + std::strlen(text), value).ec == std::errc() && value >= 0) return value;
+  }
+  return -1;
+}
+
+void widen_mask() {
+  cpu_set_t all;
+  CPU_ZERO(&all);
+  const long online = std::min<long>(sysconf(_SC_NPROCESSORS_CONF), CPU_SETSIZE);
+  for (long cpu = 0; cpu < online; ++cpu) CPU_SET(static_cast<std::size_t>(cpu), &all);
+  sched_setaffinity(0, sizeof all, &all);  // a refusal leaves the mask as it was: slower, not wrong
+}
+
+volatile std::sig_atomic_t stop_signal = 0;
+
+extern "C" void note_stop(int signal) {
+  if (signal == SIGINT && stop_signal == SIGINT) std::_Exit(static_cast<int>(ExitCode::internal));
+  stop_signal = signal;
+}
+
+}  // namespace
+
+int usable_cpus() {
+  cpu_set_t mask;
+  if (sched_getaffinity(0, sizeof mask, &mask) != 0) return 1;
+  return CPU_COUNT(&mask);
+}
+
+bool started_by_launcher() {
+  const auto names = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK",   "PMI_RANK",    "PMI_SIZE",
+                      "SLURM_PROCID",         "PALS_RANKID", "ALPS_APP_PE", "FLUX_TASK_RANK"};
+  return std::any_of(names.begin(), names.end(), [](const char* name) { return std::getenv(name) != nullptr; });
+}
+
+int launcher_rank() {
+  return std::max(0, first_number({"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID", "PALS_RANKID",
+                                   "ALPS_APP_PE", "FLUX_TASK_RANK"}));
+}
+
+int launcher_local_ranks() {
+  return std::max(1, first_number({"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "PMI_LOCAL_SIZE",
+                                   "SLURM_NTASKS_PER_NODE", "PALS_LOCAL_SIZE"}));
+}
+
+void prepare_process(int threads_per_rank) {
+  if (usable_cpus() == 1 && threads_per_rank > 1) widen_mask();
+  const bool crowded = launcher_local_ranks() * (threads_per_rank + 1) > usable_cpus();
+  setenv("OMPI_MCA_mpi_yield_when_idle", crowded ? "1" : "0", 0);
+}
+
+void catch_stop_signals() {
+  struct sigaction action = {};
+  action.sa_handler = note_stop;
+  action.sa_flags = SA_RESTART;  // a signal must not break reads and writes in half
+  for (const int signal : {SIGUSR1, SIGTERM, SIGINT}) sigaction(signal, &action, nullptr);
+}
+
+bool stop_requested() {
+  return stop_signal != 0;
+}
+
+}  // namespace mpdist::launch
