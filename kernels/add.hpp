@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "kernels/checks.hpp"
 #include "kernels/kernel.hpp"
 
 namespace mpdist::kernels {
 
-/// out = left + right, formed in FP32 and rounded once: residual connections, and gradients of a value that is used twice.
+/// out = left + right, formed in FP32 and rounded once: residual connections, and gradients of a value that is used
+/// twice.
 struct Add {
   Tensor left, right;  ///< same shape and compute type
   Tensor out;          ///< same shape and type; may be left or right
-  void validate() const;
+  void validate() const {
+    checks::alike("add", "left", left, "right", right);
+    checks::alike("add", "left", left, "out", out);
+  }
 };
 MPDIST_KERNEL(add, Add);
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "kernels/checks.hpp"
 #include "kernels/kernel.hpp"
 
 namespace mpdist::kernels {
 
 /// Per-tensor results of one pass over the reduced gradient.
 struct TensorStatistics {
-  double sum_squares = 0;        ///< of the finite elements, FP64, 16 fixed lanes: the same bits for every instruction set
-  std::int64_t nonfinite = 0;    ///< inf or NaN elements
-  std::uint64_t digest = 0;      ///< sum over elements of mix(bits, index), see digest.hpp
+  double sum_squares = 0;  ///< of the finite elements, FP64, 16 fixed lanes: the same bits for every instruction set
+  std::int64_t nonfinite = 0;  ///< inf or NaN elements
+  std::uint64_t digest = 0;    ///< sum over elements of mix(bits, index), see digest.hpp
 };
 
 /// A run of elements that belongs to one parameter.
@@ -19,11 +20,21 @@ struct SegmentSpan {
 
 /// One pass over a flat gradient: sum of squares, count of non-finite elements and digest of each segment.
 struct GradientStatistics {
-  Tensor gradient;                           ///< [n] wire type
-  const SegmentSpan* segments = nullptr;     ///< [segment_count]
+  Tensor gradient;                        ///< [n] wire type
+  const SegmentSpan* segments = nullptr;  ///< [segment_count]
   std::int64_t segment_count = 0;
-  TensorStatistics* statistics = nullptr;    ///< [segment_count] out, host memory
-  void validate() const;
+  TensorStatistics* statistics = nullptr;  ///< [segment_count] out, host memory
+  void validate() const {
+    checks::compute_type("gradient_statistics", "gradient", gradient);
+    if (segment_count > 0) checks::pointer("gradient_statistics", "segments", segments);
+    if (segment_count > 0) checks::pointer("gradient_statistics", "statistics", statistics);
+    for (std::int64_t i = 0; i < segment_count; ++i) {
+      const auto [offset, elements] = segments[i];
+      require(offset >= 0 && elements >= 0 && offset + elements <= gradient.elements(),
+              "gradient_statistics: segment {} is [{}, {}) of {} elements", i, offset, offset + elements,
+              gradient.elements());
+    }
+  }
 };
 MPDIST_KERNEL(gradient_statistics, GradientStatistics);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "kernels/checks.hpp"
 #include "kernels/kernel.hpp"
 
 namespace mpdist::kernels {
@@ -7,7 +8,7 @@ namespace mpdist::kernels {
 /// y = max(x, 0); NaN stays NaN.
 struct ReluForward {
   Tensor x, y;  ///< same shape and compute type; y may be x
-  void validate() const;
+  void validate() const { checks::alike("relu_forward", "x", x, "y", y); }
 };
 MPDIST_KERNEL(relu_forward, ReluForward);
 
@@ -15,7 +16,10 @@ MPDIST_KERNEL(relu_forward, ReluForward);
 struct ReluBackward {
   Tensor y, dy;
   Tensor dx;  ///< may be dy
-  void validate() const;
+  void validate() const {
+    checks::alike("relu_backward", "y", y, "dy", dy);
+    checks::alike("relu_backward", "y", y, "dx", dx);
+  }
 };
 MPDIST_KERNEL(relu_backward, ReluBackward);
 

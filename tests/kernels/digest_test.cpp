@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/digest.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "tests/support/fill.hpp"
+#include "tests/support/tolerance.hpp"
+
+namespace mpdist::kernels {
+namespace {
+
+using namespace mpdist::test;
+
+std::uint64_t digest_of(const Tensor& tensor, std::uint64_t first_index = 0) {
+  Stream stream;
+  std::uint64_t result = 0;
+  digest(stream, {.tensor = tensor, .first_index = first_index, .digest = &result});
+  return result;
+}
+
+TEST(Digest, MixIsSplitmixAndADigestIsItsSum) {
+  static_assert(mix(0, 0) == 0xE220A8397B1DCDAFu, "first output of splitmix64 seeded with 0");
+  const GuardedTensor tensor({2}, DType::fp16);
+  set_values(tensor, {1.0F, -2.0F});
+  EXPECT_EQ(digest_of(tensor, 7), mix(0x3c00, 7) + mix(0xc000, 8));
+}
+
+TEST(Digest, EveryTypeAndSizeIsTheSumOfMixes) {
+  for (DType type : {DType::fp32, DType::fp16, DType::bf16, DType::fp64, DType::int32, DType::int64, DType::uint8}) {
+    for (std::int64_t size : kSizes) {
+      for (std::int64_t misalignment : kMisalignments) {
+        const GuardedTensor tensor({size}, type, misalignment);
+        auto* bytes = static_cast<unsigned char*>(tensor.view().raw());
+        for (std::size_t i = 0; i < tensor.view().bytes(); ++i) bytes[i] = static_cast<unsigned char>(i * 37 + i / 251);
+        std::uint64_t expected = 0;
+        for (std::int64_t i = 0; i < size; ++i) {
+          std::uint64_t bits = 0;
+          std::memcpy(&bits, bytes + static_cast<std::size_t>(i) * size_of(type), size_of(type));
+          expected += mix(bits, 5 + static_cast<std::uint64_t>(i));
+        }
+        EXPECT_EQ(digest_of(tensor, 5), expected) << name_of(type) << " " << size;
+      }
+    }
+  }
+}
+
+TEST(Digest, SeesEveryFlippedBitAndEverySwap) {
+  const GuardedTensor tensor = uniform_tensor({40}, DType::fp32, 3);
+  const std::uint64_t original = digest_of(tensor);
+  auto* words = static_cast<std::uint32_t*>(tensor.view().raw());
+  for (int i = 0; i < 40; ++i) {
+    for (int bit = 0; bit < 32; ++bit) {
+      words[i] ^= 1u << bit;
+      EXPECT_NE(digest_of(tensor), original) << i << " " << bit;
+      words[i] ^= 1u << bit;
+    }
+    for (int j = 0; j < i; ++j) {
+      std::swap(words[i], words[j]);
+      EXPECT_NE(digest_of(tensor), original) << i << " " << j;
+      std::swap(words[i], words[j]);
+    }
+  }
+  EXPECT_EQ(digest_of(tensor), original);
+}
+
+TEST(Digest, SlicesAddUp) {
+  const GuardedTensor tensor = uniform_tensor({1000}, DType::bf16, 3);
+  const Tensor& all = tensor;
+  EXPECT_EQ(digest_of(all), digest_of(all.rows(0, 333)) + digest_of(all.rows(333, 1000), 333));
+}
+
+}  // namespace
+}  // namespace mpdist::kernels

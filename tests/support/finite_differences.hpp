@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cmath>
+#include <vector>
+
+#include "tests/support/fill.hpp"
+
+namespace mpdist::test {
+
+inline double sum_of(const Tensor& tensor) {
+  double total = 0;
+  for (double value : values_of(tensor)) total += value;
+  return total;
+}
+
+/// sum of a[i]*b[i]: the scalar whose slopes in the inputs of an operation are its backward pass seeded with `b`.
+inline double dot(const Tensor& a, const Tensor& b) {
+  double total = 0;
+  for (std::int64_t i = 0; i < a.elements(); ++i) total += value_at(a, i) * value_at(b, i);
+  return total;
+}
+
+/// Slopes of the scalar `loss()` in each element of x (FP32), by central differences with the step that FP32 really
+/// took.
+template <class Loss>
+std::vector<double> finite_differences(const Tensor& x, float step, Loss loss) {
+  std::vector<double> slopes;
+  for (float& element : x.span<float>()) {
+    const float original = element;
+    element = original + step;
+    const double above = loss(), right = element;
+    element = original - step;
+    const double below = loss(), left = element;
+    element = original;
+    slopes.push_back((above - below) / (right - left));
+  }
+  return slopes;
+}
+
+/// How far central differences may lie from the true slope: FP32 noise of the outputs over the step, plus the rest of
+/// Taylor's series. `noise` is the sum of the outputs' magnitudes times their roundings, `third` bounds the third
+/// derivative.
+inline double slope_bound(float step, double noise, double third) {
+  return 0x1p-24 * noise / step + third * step * step / 6;
+}
+
+}  // namespace mpdist::test
