@@ -10,6 +10,9 @@ namespace mpdist::log {
 void set_speaker(bool speaks);
 bool speaks();
 void line(const std::string& text);
+/// A progress line on a terminal: stays on its line, and the next live() or line() writes over it. Without text it is
+/// erased.
+void live(const std::string& text);
 
 /// One line from the speaker.
 template <class... Args>
