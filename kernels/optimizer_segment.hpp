@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "kernels/checks.hpp"
 #include "kernels/kernel.hpp"
 
 namespace mpdist::kernels {
@@ -11,5 +12,33 @@ struct OptimizerSegment {
   float lr_scale = 1;
   float decay = 0;  ///< weight decay coefficient; 0 for norms and biases by default
 };
+
+namespace checks {
+
+/// What every optimizer step needs of its flat arrays.
+inline void optimizer_arrays(std::string_view kernel, const Tensor& master, const Tensor& gradient,
+                             const Tensor& working) {
+  type_is(kernel, "master", master, DType::fp32);
+  compute_type(kernel, "gradient", gradient);
+  elements_are(kernel, "gradient", gradient, master.elements());
+  if (!working) return;
+  compute_type(kernel, "working", working);
+  elements_are(kernel, "working", working, master.elements());
+  require(working.dtype() != DType::fp32 || working.raw() == master.raw(),
+          "{}: an fp32 working copy must be the master itself", kernel);
+}
+
+inline void segments_fit(std::string_view kernel, const OptimizerSegment* segments, std::int64_t count,
+                         std::int64_t elements) {
+  if (count > 0) pointer(kernel, "segments", segments);
+  for (std::int64_t i = 0; i < count; ++i) {
+    require(
+        segments[i].offset >= 0 && segments[i].elements >= 0 && segments[i].offset + segments[i].elements <= elements,
+        "{}: segment {} is [{}, {}) of {} elements", kernel, i, segments[i].offset,
+        segments[i].offset + segments[i].elements, elements);
+  }
+}
+
+}  // namespace checks
 
 }  // namespace mpdist::kernels

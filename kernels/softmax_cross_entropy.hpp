@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "kernels/checks.hpp"
 #include "kernels/kernel.hpp"
 
 namespace mpdist::kernels {
@@ -9,15 +10,28 @@ namespace mpdist::kernels {
 ///   dlogits = gradient_scale * (softmax(logits) - target), rounded once.
 /// Rows with a negative label are masked: no loss, zero gradient. All in FP32.
 struct SoftmaxCrossEntropy {
-  Tensor logits;               ///< [rows, classes] compute type
-  Tensor labels;               ///< [rows] int32, -1 = masked
-  Tensor dlogits;              ///< [rows, classes] compute type; empty in evaluation
+  Tensor logits;   ///< [rows, classes] compute type
+  Tensor labels;   ///< [rows] int32, -1 = masked
+  Tensor dlogits;  ///< [rows, classes] compute type; empty in evaluation
   float label_smoothing = 0;
-  float gradient_scale = 1;    ///< s*K/M
-  float* loss_sum = nullptr;   ///< receives the sum over unmasked rows, in row order; host memory
+  float gradient_scale = 1;         ///< s*K/M
+  float* loss_sum = nullptr;        ///< receives the sum over unmasked rows, in row order; host memory
   std::int64_t* correct = nullptr;  ///< receives how many rows have their (first) largest logit at the label
   std::int64_t* terms = nullptr;    ///< receives the number of unmasked rows
-  void validate() const;
+  void validate() const {
+    checks::compute_type("softmax_cross_entropy", "logits", logits);
+    require(logits.shape().rank() == 2 && logits.shape()[1] > 0,
+            "softmax_cross_entropy: logits must be [rows, classes], found {}", logits.shape().to_string());
+    checks::type_is("softmax_cross_entropy", "labels", labels, DType::int32);
+    checks::shape_is("softmax_cross_entropy", "labels", labels, {logits.shape()[0]});
+    if (dlogits) checks::alike("softmax_cross_entropy", "logits", logits, "dlogits", dlogits);
+    for (std::int32_t label : labels.span<std::int32_t>()) {
+      require(label < logits.shape()[1], "softmax_cross_entropy: label {} of {} classes", label, logits.shape()[1]);
+    }
+    checks::pointer("softmax_cross_entropy", "loss_sum", loss_sum);
+    checks::pointer("softmax_cross_entropy", "correct", correct);
+    checks::pointer("softmax_cross_entropy", "terms", terms);
+  }
 };
 MPDIST_KERNEL(softmax_cross_entropy, SoftmaxCrossEntropy);
 

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/sgd_step.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "tests/support/fill.hpp"
+#include "tests/support/tolerance.hpp"
+
+namespace mpdist::kernels {
+namespace {
+
+using namespace mpdist::test;
+
+struct Arrays {
+  GuardedTensor master, momentum, gradient, working;
+  Arrays(std::int64_t n, DType wire, DType compute, std::int64_t misalignment = 0)
+      : master(uniform_tensor({n}, DType::fp32, 1, misalignment)),
+        momentum(uniform_tensor({n}, DType::fp32, 2, misalignment)),
+        gradient(uniform_tensor({n}, wire, 3, misalignment, -100, 100)),
+        working({n}, compute, misalignment) {}
+  SgdStep step(const OptimizerSegment* segments, std::int64_t count, std::int64_t* saturated) const {
+    SgdStep a;
+    a.master = master;
+    a.momentum = momentum;
+    a.gradient = gradient;
+    if (working.view().dtype() != DType::fp32) a.working = working;
+    a.segments = segments;
+    a.segment_count = count;
+    a.saturated = saturated;
+    return a;
+  }
+};
+
+TEST(SgdStep, ByHand) {
+  Stream stream;
+  const Arrays p(2, DType::fp16, DType::fp16);
+  set_values(p.master, {1, -2});
+  set_values(p.momentum, {0.5F, 1});
+  set_values(p.gradient, {16, -32});
+  const OptimizerSegment segment = {.offset = 0, .elements = 2, .lr_scale = 0.5F, .decay = 0.5F};
+  std::int64_t saturated = -1;
+  SgdStep a = p.step(&segment, 1, &saturated);
+  a.unscale = 0.125;  // gradient 2, -4
+  a.clip = 0.5F;      // 1, -2
+  a.lr = 0.5F;        // 0.25 with the segment's factor
+  a.mu = 0.5F;        // momentum 1.25, -1.5
+  sgd_step(stream, a);
+  EXPECT_EQ(values_of(p.momentum), (std::vector<double>{1.25, -1.5}));
+  EXPECT_EQ(values_of(p.master), (std::vector<double>{1 - 0.25 * (1.25 + 0.5), -2 - 0.25 * (-1.5 - 1)}));
+  EXPECT_EQ(values_of(p.working), values_of(p.master));
+  EXPECT_EQ(saturated, 0);
+}
+
+/// The formula of the header, statement by statement in FP32: the kernel must give these bits.
+void reference_element(const SgdStep& a, const OptimizerSegment& s, double gradient, float& master, float& momentum) {
+  volatile float g = static_cast<float>(a.unscale * gradient);  // volatile: no fusing, whatever the flags
+  g = g * a.clip;
+  volatile float decay = s.decay * master;
+  if (!a.decoupled) g = g + decay;
+  volatile float update = g;
+  if (a.mu != 0) {
+    volatile float carried = a.mu * momentum;
+    momentum = carried + g;
+    volatile float ahead = a.mu * momentum;
+    update = a.nesterov ? g + ahead : momentum;
+  }
+  if (a.decoupled) update = update + decay;
+  volatile float lr = a.lr * s.lr_scale;
+  volatile float change = lr * update;
+  master = master - change;
+}
+
+TEST(SgdStep, IsTheFormulaToTheLastBitForEveryTypeAndVariant) {
+  Stream stream;
+  for_ladder([&](DType wire, std::int64_t size, std::int64_t misalignment) {
+    for (int variant = 0; variant < 12; ++variant) {
+      const Arrays p(size, wire, kComputeTypes.begin()[variant % 3], misalignment);
+      const OptimizerSegment segment = {.offset = 0, .elements = size, .lr_scale = 0.7F, .decay = 0.01F};
+      std::int64_t saturated = -1;
+      SgdStep a = p.step(&segment, 1, &saturated);
+      a.unscale = 128.0 / (65536.0 * 120.0);  // not a power of two: 120 loss terms
+      a.clip = 0.9F;
+      a.lr = 0.1F;
+      a.mu = variant % 4 == 0 ? 0.0F : 0.9F;
+      a.nesterov = variant % 4 == 2;
+      a.decoupled = variant < 6;
+      std::vector<float> master, momentum;
+      for (std::int64_t i = 0; i < size; ++i) {
+        master.push_back(static_cast<float>(value_at(p.master, i)));
+        momentum.push_back(static_cast<float>(value_at(p.momentum, i)));
+        reference_element(a, segment, value_at(p.gradient, i), master.back(), momentum.back());
+      }
+      sgd_step(stream, a);
+      EXPECT_EQ(values_of(p.master), std::vector<double>(master.begin(), master.end())) << variant;
+      EXPECT_EQ(values_of(p.momentum), std::vector<double>(momentum.begin(), momentum.end())) << variant;
+      const Tensor& copy = a.working ? a.working : a.master;
+      EXPECT_TRUE(is_close(copy, values_of(p.master), 0));
+      EXPECT_TRUE(p.master.intact() && p.momentum.intact() && p.working.intact());
+    }
+  });
+}
+
+TEST(SgdStep, UnscalesInDoubleAndRoundsOnce) {
+  Stream stream;
+  const Arrays p(1, DType::fp32, DType::fp32);
+  set_values(p.master, {0});
+  set_values(p.gradient, {3});
+  const OptimizerSegment segment = {.offset = 0, .elements = 1};
+  std::int64_t saturated = 0;
+  SgdStep a = p.step(&segment, 1, &saturated);
+  a.unscale = 1.0 / 65536.0 / 120.0;
+  a.lr = -1;
+  sgd_step(stream, a);
+  EXPECT_EQ(value_at(p.master, 0), static_cast<float>(3.0 / 65536.0 / 120.0));
+  EXPECT_NE(static_cast<float>(a.unscale) * 3.0F, static_cast<float>(a.unscale * 3.0)) << "the case tells them apart";
+}
+
+TEST(SgdStep, SaturatesTheWorkingCopyAndCounts) {
+  Stream stream;
+  const Arrays p(4, DType::fp16, DType::fp16);
+  set_values(p.master, {65504, 65505, -1e6F, 1});
+  set_values(p.gradient, {0, 0, 0, 0});
+  const OptimizerSegment segment = {.offset = 0, .elements = 4};
+  std::int64_t saturated = -1;
+  sgd_step(stream, p.step(&segment, 1, &saturated));
+  EXPECT_EQ(saturated, 2);
+  EXPECT_EQ(values_of(p.working), (std::vector<double>{65504, 65504, -65504, 1}));
+}
+
+TEST(SgdStep, TouchesOnlyItsSegmentsEachWithItsOwnRate) {
+  Stream stream;
+  const Arrays p(96, DType::fp32, DType::bf16);
+  const std::vector<double> before = values_of(p.master), working = values_of(p.working);
+  const OptimizerSegment segments[] = {{.offset = 0, .elements = 20}, {.offset = 32, .elements = 33, .lr_scale = 0}};
+  std::int64_t saturated = 0;
+  SgdStep a = p.step(segments, 2, &saturated);
+  a.lr = 1;
+  sgd_step(stream, a);
+  for (std::int64_t i = 0; i < 96; ++i) {
+    const auto k = static_cast<std::size_t>(i);
+    EXPECT_EQ(value_at(p.master, i) != before[k], i < 20) << i;
+    EXPECT_EQ(value_at(p.working, i) != working[k], i < 20 || (i >= 32 && i < 65)) << i;
+  }
+}
+
+TEST(SgdStep, RefusesArgumentsThatDoNotFit) {
+  Stream stream;
+  const Arrays p(8, DType::fp16, DType::fp16);
+  std::int64_t saturated = 0;
+  const OptimizerSegment outside = {.offset = 4, .elements = 5}, inside = {.offset = 0, .elements = 8};
+  EXPECT_THROW(sgd_step(stream, p.step(&outside, 1, &saturated)), InvalidArgument);
+  SgdStep a = p.step(&inside, 1, &saturated);
+  a.nesterov = true;
+  EXPECT_THROW(sgd_step(stream, a), InvalidArgument);
+  a.mu = 0.9F;
+  a.momentum = Tensor();
+  EXPECT_THROW(sgd_step(stream, a), InvalidArgument);
+}
+
+}  // namespace
+}  // namespace mpdist::kernels
