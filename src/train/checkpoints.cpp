@@ -17,7 +17,9 @@ double metric_of(const Evaluation& evaluation, const std::string& name) {
   return name == "loss" ? evaluation.loss : evaluation.accuracy;
 }
 
-bool better(double value, double than, const std::string& name) { return name == "loss" ? value < than : value > than; }
+bool better(double value, double than, const std::string& name) {
+  return name == "loss" ? value < than : value > than;
+}
 
 /// Everything of the state that rank 0 read goes to the others.
 void broadcast_state(TrainingState& state, comm::Communicator& communicator, Stream& stream) {
@@ -76,20 +78,25 @@ bool Checkpoints::restore_on_root(TrainingState& state, Stream& stream) {
   const std::optional<checkpoint::Found> newest = checkpoint::latest(files_->folder);
   if (wanted == "never") {
     if (!newest) return false;
-    throw UsageError(fmt::format("checkpoint.resume = \"never\", but {} holds a run at step {}: choose another run.name or "
-                                 "run.output, or remove that directory", files_->output, newest->step));
+    throw UsageError(
+        fmt::format("checkpoint.resume = \"never\", but {} holds a run at step {}: choose another run.name or "
+                    "run.output, or remove that directory",
+                    files_->output, newest->step));
   }
   std::optional<checkpoint::Loaded> loaded;
   if (wanted == "auto") {
     loaded = checkpoint::load_newest(files_->folder);
   } else if (!std::filesystem::exists(wanted)) {
-    throw UsageError(fmt::format("checkpoint.resume = \"{}\": there is no such file; expected \"auto\", \"never\" or the path of a "
-                                 "checkpoint", wanted));
+    throw UsageError(
+        fmt::format("checkpoint.resume = \"{}\": there is no such file; expected \"auto\", \"never\" or the path of a "
+                    "checkpoint",
+                    wanted));
   } else {
     loaded = checkpoint::Loaded{wanted, checkpoint::read(wanted)};
   }
   if (!loaded) return false;
   refuse_changes(*loaded);
+  resumed_from_ = loaded->path;
   from_checkpoint(state, loaded->checkpoint, loaded->path, stream);
   const int lost = checkpoint::set_aside_after(files_->folder, state.step);
   if (lost > 0) log::info("{} later checkpoints were renamed to *.lost", lost);
@@ -105,17 +112,23 @@ void Checkpoints::refuse_changes(const checkpoint::Loaded& loaded) const {
   std::vector<std::string> changes = fixed_differences(parse_config(text->second, loaded.path, {}), config_);
   const auto digest = loaded.checkpoint.integers.find("data/digest");
   if (digest != loaded.checkpoint.integers.end() && static_cast<std::uint64_t>(digest->second) != facts_.data_digest) {
-    changes.push_back(fmt::format("data: digest {:016x} in the checkpoint, {:016x} now", 
+    changes.push_back(fmt::format("data: digest {:016x} in the checkpoint, {:016x} now",
                                   static_cast<std::uint64_t>(digest->second), facts_.data_digest));
   }
   if (changes.empty()) return;
   std::string all;
   for (const std::string& change : changes) all += (all.empty() ? "" : "; ") + change;
   if (!config_.run.branch) {
-    throw UsageError(fmt::format("{} was written by another run: {}; restore these, or set run.branch = true to go on with "
-                                 "the new values", loaded.path, all));
+    throw UsageError(
+        fmt::format("{} was written by another run: {}; restore these, or set run.branch = true to go on with "
+                    "the new values",
+                    loaded.path, all));
   }
   log::info("branching from {}: {}", loaded.path, all);
+}
+
+std::string Checkpoints::path(std::int64_t step) const {
+  return checkpoint::path_of(config_.run.output_directory() + "/checkpoints", step);
 }
 
 bool Checkpoints::due_by_clock() const {
@@ -141,7 +154,7 @@ void Checkpoints::save(const TrainingState& state, const std::optional<Evaluatio
       files_->candidate = checkpoint::Best{state.step, metric, value};
     }
   }
-  files_->writer.begin(to_checkpoint(state, config_, facts_), checkpoint::path_of(files_->folder, state.step));
+  files_->writer.begin(to_checkpoint(state, config_, facts_), path(state.step));
 }
 
 void Checkpoints::wait_copied() {

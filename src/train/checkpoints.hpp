@@ -41,6 +41,9 @@ class Checkpoints {
   /// Waits for the file. With `last`, a failure is a collective Error(retry); else it is one line in the log.
   void finish(bool last);
 
+  /// The file that the run goes on from; empty for a new run. Known on rank 0.
+  const std::string& resumed_from() const { return resumed_from_; }
+  std::string path(std::int64_t step) const;  ///< of the checkpoint of applied update `step`
   /// Whether the last save begun holds exactly this state.
   bool holds(const TrainingState& state) const {
     return saved_step_ == state.step && saved_attempted_ == state.attempted;
@@ -56,6 +59,7 @@ class Checkpoints {
   RunFacts facts_;
   std::unique_ptr<Files> files_;  ///< rank 0 only
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+  std::string resumed_from_;
   std::int64_t saved_step_ = -1, saved_attempted_ = -1;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/train/diagnosis.hpp"
 
-#include <algorithm>
-#include <cmath>
+#include <sstream>
+#include <vector>
 
 #include "kernels/gradient_statistics.hpp"
 
@@ -21,8 +21,8 @@ class Probe : public nn::Observer {
   void activation_gradient(const std::string& layer, const char* operation, const Tensor& gradient) override {
     look("backward", layer, operation, gradient);
   }
-  bool found() const { return !text_.empty(); }
-  const std::string& text() const { return text_; }
+  bool found() const { return !found_.text.empty(); }
+  const Diagnosis& diagnosis() const { return found_; }
   int place() const { return place_; }  ///< operations seen before it
 
  private:
@@ -34,24 +34,39 @@ class Probe : public nn::Observer {
                                            .segments = &all,
                                            .segment_count = 1,
                                            .statistics = &statistics});
-    if (statistics.nonfinite == 0) {
-      ++place_;
-    } else {
-      text_ = fmt::format("{}: layer {} ({}), {} of {} values", direction, layer, operation, statistics.nonfinite,
-                          value.elements());
-    }
+    ++place_;
+    if (statistics.nonfinite == 0) return;
+    found_.where = direction;
+    found_.layer = layer;
+    found_.text = fmt::format("{} of {} values of {}", statistics.nonfinite, value.elements(), operation);
   }
 
   Stream& stream_;
   FaultPlan& faults_;
-  std::string text_;
+  Diagnosis found_;
   int place_ = 0;
 };
 
+/// One line that sorts by (place, shard) and carries the rest; fields are divided by tabs.
+std::string to_line(const Diagnosis& d, int place, std::int64_t shard, int rank) {
+  return fmt::format("{:09}\t{:09}\t{}\t{}\t{}\t{}", place, shard, rank, d.where, d.layer, d.text);
+}
+
+Diagnosis from_line(const std::string& line, const comm::Communicator& communicator) {
+  std::vector<std::string> fields;
+  std::stringstream stream(line);
+  for (std::string field; std::getline(stream, field, '\t');) fields.push_back(field);
+  Diagnosis d{.where = fields[3], .layer = fields[4], .rank = std::stoll(fields[2]), .shard = std::stoll(fields[1])};
+  d.host = communicator.hosts()[static_cast<std::size_t>(d.rank)];
+  d.text = fmt::format("the loss is not finite; first non-finite value in {}: layer {}, rank {} ({}), shard {}: {}",
+                       d.where, d.layer, d.rank, d.host, d.shard, fields[5]);
+  return d;
+}
+
 }  // namespace
 
-std::string replay_diagnosis(const ShardPass& pass, const data::Batch& batch, double gradient_scale, FaultPlan& faults,
-                             comm::Communicator& communicator) {
+Diagnosis replay_diagnosis(const ShardPass& pass, const data::Batch& batch, double gradient_scale, FaultPlan& faults,
+                           comm::Communicator& communicator) {
   const int rank = communicator.rank();
   std::string first;
   for (std::int64_t local = 0; local < pass.plan.local_shards; ++local) {
@@ -60,15 +75,15 @@ std::string replay_diagnosis(const ShardPass& pass, const data::Batch& batch, do
     Probe probe(pass.stream, faults);
     pass.run(batch, local, gradient_scale, &probe, [](const Parameter&, const Tensor&) {});
     if (!probe.found()) continue;
-    const std::string line = fmt::format("{:06}.{:06} {}, rank {} ({}), shard {}", probe.place(), shard, probe.text(),
-                                         rank, communicator.hosts()[rank], shard);
+    const std::string line = to_line(probe.diagnosis(), probe.place(), shard, rank);
     if (first.empty() || line < first) first = line;
   }
   std::string overall;
   for (const std::string& line : communicator.all_gather_text(first)) {
     if (!line.empty() && (overall.empty() || line < overall)) overall = line;
   }
-  return overall.empty() ? overall : overall.substr(overall.find(' ') + 1);
+  if (!overall.empty()) return from_line(overall, communicator);
+  return {.where = "forward", .text = "the loss is not finite, but every value of a replay is: memory corrupts data"};
 }
 
 }  // namespace mpdist::train

@@ -34,7 +34,7 @@ StepRunner::StepRunner(const Config& config, const Plan& plan, TrainingState& st
 
 StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, bool audit,
                                const std::function<void()>& before_update) {
-  StepReport report{.attempted = state_.attempted, .loss_scale = state_.scaler.scale()};
+  StepReport report{.loss_scale = state_.scaler.scale()};
   const double gradient_scale = report.loss_scale * plan_.shards_power / plan_.loss_terms_power;
   forward_backward(batch, gradient_scale);
   reduced_ = reducer_.reduce(stream_);
@@ -59,13 +59,13 @@ StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, 
     faults_.masters(state_.attempted, state_.store);
     ++state_.step;
   } else {
-    explain(batch, verdict, report);
+    report.diagnosis = explain(batch, verdict, report);
     ++state_.skipped;
   }
   reducer_.release();
   report.step = state_.step;
   report.saturated = saturated_;
-  ++state_.attempted;
+  report.attempted = ++state_.attempted;
   state_.scaler.update(report.event);
   report.new_loss_scale = state_.scaler.scale();
   return report;
@@ -159,33 +159,38 @@ void StepRunner::update(const StepReport& report, double unscale) {
   if (state_.ema) state_.ema->update(stream_);
 }
 
-/// Fills first_bad, in_sum and the diagnosis of a skipped step.
-void StepRunner::explain(const data::Batch& batch, const Verdict& verdict, StepReport& report) {
-  const auto& parameters = state_.store.parameters();
+/// Why the step is skipped. A non-finite loss is replayed; the first bad leaf travelled with the verdict; where every
+/// leaf was finite, the sum was not.
+Diagnosis StepRunner::explain(const data::Batch& batch, const Verdict& verdict, const StepReport& report) {
   if (report.event == StepEvent::forward_nonfinite) {
-    const ShardPass pass{config_, plan_, state_, stream_};
     const double gradient_scale = report.loss_scale * plan_.shards_power / plan_.loss_terms_power;
-    const std::string found = replay_diagnosis(pass, batch, gradient_scale, faults_, communicator_);
-    report.diagnosis.push_back("the loss is not finite; first non-finite value in " +
-                               (found.empty() ? "no activation of a replay" : found));
-  } else if (verdict.first_bad) {
-    report.first_bad = verdict.first_bad;
-    const Parameter& p = *parameters[verdict.first_bad->parameter];
-    report.diagnosis.push_back(fmt::format("overflow in backward: tensor {}, layer {}, rank {} ({}), shard {}", p.name,
-                                           p.layer, verdict.first_bad->rank,
-                                           communicator_.hosts()[verdict.first_bad->rank], verdict.first_bad->shard));
-  } else {
-    report.in_sum = true;
-    for (const Parameter* p : parameters) {
-      if (statistics_[p->index].nonfinite == 0) continue;
-      report.first_bad = precision::BadTensor{.parameter = p->index, .shard = -1, .rank = -1};
-      report.diagnosis.push_back(
-          fmt::format("overflow in the sum: tensor {}, layer {}: every leaf was finite, {} elements of "
-                      "the sum are not",
-                      p->name, p->layer, statistics_[p->index].nonfinite));
-      break;
-    }
+    return replay_diagnosis({config_, plan_, state_, stream_}, batch, gradient_scale, faults_, communicator_);
   }
+  const auto& parameters = state_.store.parameters();
+  if (const auto& bad = verdict.first_bad) {
+    const Parameter& p = *parameters[static_cast<std::size_t>(bad->parameter)];
+    const std::string& host = communicator_.hosts()[static_cast<std::size_t>(bad->rank)];
+    return {.where = "backward",
+            .tensor = p.name,
+            .layer = p.layer,
+            .host = host,
+            .rank = bad->rank,
+            .shard = bad->shard,
+            .text = fmt::format("overflow in backward: tensor {}, layer {}, rank {} ({}), shard {}", p.name, p.layer,
+                                bad->rank, host, bad->shard)};
+  }
+  for (const Parameter* p : parameters) {
+    const std::int64_t count = statistics_[static_cast<std::size_t>(p->index)].nonfinite;
+    if (count == 0) continue;
+    return {.where = "sum",
+            .tensor = p->name,
+            .layer = p->layer,
+            .text = fmt::format(
+                "overflow in the sum: tensor {}, layer {}: every leaf was finite, {} elements of their sum are "
+                "not",
+                p->name, p->layer, count)};
+  }
+  throw InvalidArgument("a step was skipped for no reason");
 }
 
 }  // namespace mpdist::train

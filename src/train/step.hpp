@@ -13,6 +13,7 @@
 #include "kernels/gradient_statistics.hpp"
 #include "src/optim/schedule.hpp"
 #include "src/precision/verdict.hpp"
+#include "src/train/diagnosis.hpp"
 #include "src/train/faults.hpp"
 #include "src/train/plan.hpp"
 #include "src/train/state.hpp"
@@ -22,21 +23,18 @@ namespace mpdist::train {
 /// What one attempted step came to, equal on all ranks.
 struct StepReport {
   precision::StepEvent event = precision::StepEvent::clean;
-  std::int64_t attempted = 0;  ///< number of this batch, from 0
+  std::int64_t attempted = 0;  ///< batches consumed after it
   std::int64_t step = 0;       ///< applied updates after it
   double loss = 0;             ///< mean over C
   double accuracy = 0;         ///< fraction
   double loss_scale = 0;       ///< with which the step ran
   double new_loss_scale = 0;   ///< after it
   double lr = 0;
-  double grad_norm = 0;                           ///< of the unscaled mean gradient, before clipping
-  std::int64_t saturated = 0;                     ///< working elements that the update saturated
-  bool stop = false;                              ///< some rank was asked to stop
-  bool save = false;  ///< a checkpoint is due by the clock
+  double grad_norm = 0;        ///< of the unscaled mean gradient, before clipping
+  std::int64_t saturated = 0;  ///< working elements that the update saturated
+  bool stop = false;           ///< some rank was asked to stop
   bool save = false;           ///< a checkpoint is due by the clock
-  bool in_sum = false;                            ///< overflow arose in the sum: all leaves were finite
-  std::optional<precision::BadTensor> first_bad;  ///< with overflow: in backward, or (shard -1) in the sum
-  std::vector<std::string> diagnosis;             ///< lines for the log: what overflowed, where
+  Diagnosis diagnosis = {};    ///< of a skipped step
 };
 
 /// What this rank wishes for besides the step; the ranks agree on it in the verdict.
@@ -71,7 +69,7 @@ class StepRunner {
   void fill_audit(precision::Verdict& verdict) const;
   precision::Verdict merge(const precision::Verdict& mine, bool audit);
   void update(const StepReport& report, double unscale);
-  void explain(const data::Batch& batch, const precision::Verdict& verdict, StepReport& report);
+  Diagnosis explain(const data::Batch& batch, const precision::Verdict& verdict, const StepReport& report);
 
   const Config& config_;
   const Plan& plan_;

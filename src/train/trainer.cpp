@@ -5,10 +5,10 @@
 #include <optional>
 
 #include "data/loader.hpp"
-#include "data/registry.hpp"
 #include "src/core/log.hpp"
 #include "src/optim/schedule.hpp"
 #include "src/train/checkpoints.hpp"
+#include "src/train/datasets.hpp"
 #include "src/train/evaluator.hpp"
 #include "src/train/faults.hpp"
 #include "src/train/run_log.hpp"
@@ -36,11 +36,6 @@ auto made_together(comm::Communicator& communicator, Make make) {
   return std::move(*made);
 }
 
-data::Datasets open_data(const Config& config) {
-  return entry_named(data::formats(), config.data.format.name)
-      .open(*config.data.format.options, config.data.path, static_cast<std::uint64_t>(config.run.seed));
-}
-
 /// One run from its validated config to its last checkpoint.
 class Trainer {
  public:
@@ -48,7 +43,7 @@ class Trainer {
       : config_(config),
         communicator_(communicator),
         context_(context),
-        datasets_(made_together(communicator, [&] { return open_data(config); })),
+        datasets_(made_together(communicator, [&] { return open_datasets(config); })),
         plan_(made_together(communicator,
                             [&] { return make_plan(config, datasets_.train->size(), communicator.size()); })),
         schedule_(
@@ -130,7 +125,7 @@ bool Trainer::wants_to_stop() const {
 }
 
 ExitCode Trainer::run() {
-  RunLog log(config_, plan_, communicator_, context_.started);
+  RunLog log(config_, plan_, communicator_, context_);
   Checkpoints checkpoints(config_, communicator_, facts());
   const bool resumed = checkpoints.resume(state_, stream_);
   if (resumed && plan_.finished(state_.step, state_.attempted)) {
@@ -138,9 +133,9 @@ ExitCode Trainer::run() {
               config_.run.output_directory(), state_.step, state_.skipped);
     return ExitCode::done;
   }
-  log.start(state_, resumed, context_.versions, datasets_);
+  log.start(state_, checkpoints.resumed_from(), datasets_);
   train(checkpoints, log);
-  log.end(state_, evaluation_, stopped_);
+  log.end(state_, stopped_);
   return stopped_ ? ExitCode::stopped : ExitCode::done;
 }
 
@@ -158,7 +153,7 @@ void Trainer::train(Checkpoints& checkpoints, RunLog& log) {
     const bool audit = state_.attempted > 0 && state_.attempted % config_.run.audit_every == 0;
     const StepReport report = runner.attempt(batch, {.stop = wants_to_stop(), .save = checkpoints.due_by_clock()},
                                              audit, [&] { checkpoints.wait_copied(); });
-    log.step(report, runner, state_, loader.wait_s());
+    log.step(report, runner, state_);
     after_step(report, runner, checkpoints, log);
   }
   checkpoints.wait_copied();
@@ -173,7 +168,7 @@ void Trainer::after_step(const StepReport& report, StepRunner& runner, Checkpoin
         NumericsError(fmt::format("{} steps in a row were skipped and the loss scale {} cannot fall: {}; lower "
                                   "optimizer.lr, check the data, or start "
                                   "from an earlier checkpoint",
-                                  config_.precision.scaler.patience, report.new_loss_scale, report.diagnosis.front())));
+                                  config_.precision.scaler.patience, report.new_loss_scale, report.diagnosis.text)));
   }
   stopped_ = report.stop;
   const bool applied = report.event == precision::StepEvent::clean;
@@ -193,7 +188,7 @@ void Trainer::evaluate_now(Checkpoints& checkpoints, RunLog& log) {
 void Trainer::save_now(StepRunner& runner, Checkpoints& checkpoints, RunLog& log) {
   runner.audit();
   checkpoints.save(state_, evaluated() ? evaluation_ : std::nullopt);
-  log.checkpoint(state_);
+  log.checkpoint(state_, checkpoints.path(state_.step));
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ namespace mpdist::train {
 struct RunContext {
   std::function<bool()> stop_requested = [] { return false; };  ///< a signal asked this rank to stop
   std::string faults;                                           ///< MPDIST_FAULT
+  std::string device;                                           ///< model name of what this rank computes on
   std::string versions;                                         ///< one line: program, libraries, instruction set
   std::vector<Fact> facts;  ///< of this rank, equal on all: build, libraries, instruction set
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();  ///< of the process

@@ -43,8 +43,8 @@ class Invariance(RunTest):
         for ranks in (1, 2, 4):
             self.train(f"r{ranks}", ranks)
             for event in self.events(f"r{ranks}", "step"):
-                self.assertEqual(event["rank_samples"], [64 // ranks] * ranks)
-                self.assertEqual(all(sent > 0 for sent in event["rank_bytes_sent"]), ranks > 1)
+                self.assertEqual(event["samples_per_rank"], [64 // ranks] * ranks)
+                self.assertEqual(all(sent > 0 for sent in event["bytes_sent_per_rank"]), ranks > 1)
 
     def test_a_dropped_gradient_changes_the_masters(self):
         self.train("whole", 2)

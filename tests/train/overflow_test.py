@@ -11,14 +11,14 @@ class Overflow(RunTest):
         fault = {"MPDIST_FAULT": "overflow:step=5:rank=1:tensor=conv2.weight"}
         self.train("run", 4, "checkpoint.every=1", "checkpoint.keep=20", "log.every=1", env=fault)
         event, = self.events("run", "overflow")
-        self.assertEqual((event["attempted"], event["step"], event["loss_scale"], event["new_loss_scale"]), (5, 5, 2048, 1024))
+        self.assertEqual((event["attempted"], event["step"], event["loss_scale"], event["next_loss_scale"]), (6, 5, 2048, 1024))
         text = event["diagnosis"]
         for part in ("in backward", "conv2.weight", "layer conv2", "rank 1", socket.gethostname(), "shard 2"):
             self.assertIn(part, text)
         # Twelve applied updates take thirteen batches; the learning rate goes on where it was.
         steps = self.events("run", "step")
-        self.assertEqual([e["step"] for e in steps if e["attempted"] != 5], list(range(1, 13)))
-        self.assertEqual(steps[-1]["attempted"], 12)
+        self.assertEqual([e["step"] for e in steps if e["attempted"] != 6], list(range(1, 13)))
+        self.assertEqual(steps[-1]["attempted"], 13)
         self.assertEqual(steps[-1]["skipped"], 1)
 
     def test_weights_and_schedule_do_not_move_on_a_skip(self):
@@ -31,7 +31,7 @@ class Overflow(RunTest):
         # learning rates are those of the applied updates.
         self.train("five", 2, *same, "run.steps=6", "checkpoint.every=1", "checkpoint.keep=20")
         self.assert_same_tensors(self.checkpoint("five", 5), self.checkpoint("skipped", 5))
-        applied = [e["lr"] for e in self.events("skipped", "step") if e["attempted"] != 5]
+        applied = [e["lr"] for e in self.events("skipped", "step") if e["attempted"] != 6]
         self.assertEqual(applied, [e["lr"] for e in self.events("clean", "step")])
 
     def test_the_first_bad_tensor_is_minimal_in_gradient_order_then_shard(self):
@@ -55,7 +55,7 @@ class Overflow(RunTest):
         fault = {"MPDIST_FAULT": "nan-activation:step=3:rank=1:layer=conv2"}
         self.train("run", 2, env=fault)
         event, = self.events("run", "overflow")
-        self.assertEqual(event["loss_scale"], event["new_loss_scale"])
+        self.assertEqual(event["loss_scale"], event["next_loss_scale"])
         for part in ("forward", "conv2", "rank 1", socket.gethostname(), "shard 4"):
             self.assertIn(part, event["diagnosis"])
         self.assertEqual(self.events("run", "step")[-1]["skipped"], 1)
@@ -71,7 +71,7 @@ class Overflow(RunTest):
         fault = ",".join(f"overflow:step={step}:rank=0:tensor=conv1.bias" for step in (1, 2))
         self.train("run", 2, "precision.hysteresis=2", env={"MPDIST_FAULT": fault})
         events = self.events("run", "overflow")
-        self.assertEqual([e["new_loss_scale"] for e in events], [1024, 512])
+        self.assertEqual([e["next_loss_scale"] for e in events], [1024, 512])
 
 
 class Drift(RunTest):

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/train/run_log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <span>
+
+#include "src/train/manifest.hpp"
+#include "src/train/metrics.hpp"
+#include "src/train/reporters.hpp"
+
+namespace mpdist::train {
+
+RunLog::RunLog(const Config& config, const Plan& plan, comm::Communicator& communicator, const RunContext& context)
+    : config_(config), plan_(plan), communicator_(communicator), context_(context) {}
+
+RunLog::~RunLog() = default;
+
+void RunLog::start(const TrainingState& state, const std::string& resumed_from, const data::Datasets& datasets) {
+  const std::vector<std::string> devices = communicator_.all_gather_text(context_.device);
+  together(communicator_, [&] {
+    if (communicator_.rank() == 0) open_files(state, devices);
+  });
+  const std::vector<int>& nodes = communicator_.nodes();
+  for (const auto& reporter : reporters_) {
+    reporter->start({.step = state.step,
+                     .attempted = state.attempted,
+                     .resumed_from = resumed_from,
+                     .name = config_.run.name,
+                     .compute = config_.precision.compute,
+                     .ranks = plan_.ranks,
+                     .nodes = 1 + *std::max_element(nodes.begin(), nodes.end()),
+                     .threads_per_rank = config_.run.threads_per_rank,
+                     .global_batch = plan_.global_batch,
+                     .shards = plan_.shards,
+                     .parameters = state.store.trainable(),
+                     .training_samples = datasets.train->size(),
+                     .evaluation_samples = datasets.test->size()});
+  }
+  last_record_ = Clock::now();
+}
+
+void RunLog::open_files(const TrainingState& state, const std::vector<std::string>& devices) {
+  const std::string output = config_.run.output_directory();
+  std::ofstream(output + "/config.toml") << to_toml(config_);
+  Manifest manifest{.seed = config_.run.seed,
+                    .threads_per_rank = config_.run.threads_per_rank,
+                    .hosts = communicator_.hosts(),
+                    .nodes = communicator_.nodes(),
+                    .devices = devices};
+  for (const Fact& fact : context_.facts) manifest.versions.emplace_back(fact.item, fact.value);
+  write_manifest(output, manifest);
+  auto metrics = std::make_unique<MetricsWriter>(output);
+  metrics->cut_after(state.step, state.attempted);
+  reporters_.push_back(std::move(metrics));
+  reporters_.push_back(std::make_unique<ConsoleReporter>(default_console()));
+}
+
+void RunLog::step(const StepReport& report, const StepRunner& runner, const TrainingState& state) {
+  const std::int64_t bytes = runner.reducer().bytes_sent();
+  const std::int64_t mine[] = {runner.local_loss_terms(), bytes - bytes_before_};
+  bytes_before_ = bytes;
+  ++steps_since_record_;
+  if (report.event != precision::StepEvent::clean) overflow(report);
+  if (report.attempted % config_.log.every != 0 && !plan_.finished(state.step, state.attempted)) return;
+
+  std::vector<std::int64_t> all(2 * static_cast<std::size_t>(plan_.ranks));
+  communicator_.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)));
+  const double elapsed_s = std::chrono::duration<double>(Clock::now() - last_record_).count();
+  const auto steps = static_cast<double>(steps_since_record_);
+  StepRecord record{
+      .step = report.step,
+      .attempted = report.attempted,
+      .epoch = static_cast<double>(report.attempted * plan_.global_batch) / static_cast<double>(plan_.samples),
+      .loss = report.loss,
+      .accuracy = report.accuracy,
+      .lr = report.lr,
+      .loss_scale = report.loss_scale,
+      .skipped = state.skipped,
+      .grad_norm = report.grad_norm,
+      .step_ms = 1e3 * elapsed_s / steps,
+      .samples_per_s = steps * static_cast<double>(plan_.global_batch) / elapsed_s,
+      .remaining = plan_.max_attempted > 0 ? plan_.max_attempted - report.attempted : plan_.max_steps - report.step};
+  for (int rank = 0; rank < plan_.ranks; ++rank) {
+    record.samples_per_rank.push_back(all[2 * static_cast<std::size_t>(rank)]);
+    record.bytes_sent_per_rank.push_back(all[2 * static_cast<std::size_t>(rank) + 1]);
+  }
+  for (const auto& reporter : reporters_) reporter->step(record);
+  last_record_ = Clock::now();
+  steps_since_record_ = 0;
+}
+
+void RunLog::overflow(const StepReport& report) {
+  const Diagnosis& d = report.diagnosis;
+  for (const auto& reporter : reporters_) {
+    reporter->overflow({.step = report.step,
+                        .attempted = report.attempted,
+                        .where = d.where,
+                        .tensor = d.tensor,
+                        .layer = d.layer,
+                        .host = d.host,
+                        .rank = d.rank,
+                        .shard = d.shard,
+                        .loss_scale = report.loss_scale,
+                        .next_loss_scale = report.new_loss_scale,
+                        .diagnosis = d.text});
+  }
+}
+
+void RunLog::evaluation(const Evaluation& evaluation, const TrainingState& state) {
+  for (const auto& reporter : reporters_) {
+    reporter->evaluate({.step = state.step,
+                        .attempted = state.attempted,
+                        .loss = evaluation.loss,
+                        .accuracy = evaluation.accuracy,
+                        .samples = evaluation.samples});
+  }
+}
+
+void RunLog::checkpoint(const TrainingState& state, const std::string& path) {
+  for (const auto& reporter : reporters_) {
+    reporter->checkpoint({.step = state.step, .attempted = state.attempted, .path = path});
+  }
+}
+
+void RunLog::end(const TrainingState& state, bool stopped) {
+  EndRecord record{.step = state.step,
+                   .attempted = state.attempted,
+                   .skipped = state.skipped,
+                   .reason = stopped ? "stopped" : "done",
+                   .wall_s = std::chrono::duration<double>(Clock::now() - context_.started).count()};
+  const std::array<std::int64_t, kMemoryKinds> mine = Pool::host().use().peak;
+  std::vector<std::int64_t> all(mine.size() * static_cast<std::size_t>(plan_.ranks));
+  communicator_.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)));
+  for (std::size_t kind = 0; kind < mine.size(); ++kind) {
+    std::int64_t peak = 0;
+    for (std::size_t i = kind; i < all.size(); i += mine.size()) peak = std::max(peak, all[i]);
+    record.peak_bytes.emplace_back(static_cast<MemoryKind>(kind), peak);
+  }
+  for (const auto& reporter : reporters_) reporter->end(record);
+}
+
+}  // namespace mpdist::train

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.hpp"
+#include "data/dataset.hpp"
+#include "src/train/evaluator.hpp"
+#include "src/train/plan.hpp"
+#include "src/train/reporter.hpp"
+#include "src/train/state.hpp"
+#include "src/train/step.hpp"
+#include "src/train/trainer.hpp"
+
+namespace mpdist::train {
+
+/// Turns what the trainer does into records for the reporters of rank 0: console and metrics.jsonl. All ranks call
+/// alike; what belongs to each rank is gathered on logged steps.
+class RunLog {
+ public:
+  RunLog(const Config& config, const Plan& plan, comm::Communicator& communicator, const RunContext& context);
+  ~RunLog();
+
+  /// Opens the output directory's files: config.toml, manifest.json, metrics.jsonl (cut after the state's step).
+  void start(const TrainingState& state, const std::string& resumed_from, const data::Datasets& datasets);
+  void step(const StepReport& report, const StepRunner& runner, const TrainingState& state);
+  void evaluation(const Evaluation& evaluation, const TrainingState& state);
+  void checkpoint(const TrainingState& state, const std::string& path);
+  void end(const TrainingState& state, bool stopped);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void open_files(const TrainingState& state, const std::vector<std::string>& devices);
+  void overflow(const StepReport& report);
+
+  const Config& config_;
+  const Plan& plan_;
+  comm::Communicator& communicator_;
+  const RunContext& context_;
+  std::vector<std::unique_ptr<Reporter>> reporters_;  ///< rank 0 only
+  Clock::time_point last_record_ = Clock::now();
+  std::int64_t steps_since_record_ = 0;
+  std::int64_t bytes_before_ = 0;  ///< sent up to the step before
+};
+
+}  // namespace mpdist::train
