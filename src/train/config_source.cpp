@@ -69,7 +69,12 @@ const toml::node* ConfigSource::find(const std::string& path) const {
 std::string ConfigSource::place(const std::string& path, const toml::source_region& region) const {
   const auto found = overrides_.find(path);
   if (found != overrides_.end()) return "--set " + found->second.argument;
-  if (region.begin.line == 0) return origin_;  // a default, or a table that an override made
+  if (region.begin.line == 0) {  // a default, or a table that an override made
+    const auto first = overrides_.lower_bound(path + ".");
+    const bool made =
+        path.find('.') == std::string::npos && first != overrides_.end() && first->first.starts_with(path + ".");
+    return made ? "--set " + first->second.argument : origin_;
+  }
   return fmt::format("{}:{}:{}", origin_, region.begin.line, region.begin.column);
 }
 

@@ -31,10 +31,9 @@ void describe(RunConfig& run, Schema& schema) {
            {.help = "compute threads of a rank; other counts give other bits", .minimum = 1, .maximum = 1024})
       .key(
           "audit_every", run.audit_every,
-          {.help =
-               "compare weights and optimizer state of all ranks every so many attempted steps; 0: at checkpoints only",
+          {.help = "compare weights and optimizer state of all ranks every so many attempted steps",
            .unit = "steps",
-           .minimum = 0,
+           .minimum = 1,
            .resume_may_change = true})
       .key("time_limit_s", run.time_limit_s,
            {.help = "save and stop after this time; 0: no limit", .unit = "s", .minimum = 0, .resume_may_change = true})
