@@ -138,7 +138,7 @@ Batch Loader::Impl::take(std::int64_t k) {
   }
   is_ready.wait(lock, [&] { return slot(k).ready; });
   Slot taken = std::exchange(slot(k), Slot{});
-  wanted = taken.error ? -1 : k + 1;
+  wanted = k + 1;
   lock.unlock();
   may_work.notify_one();
   if (taken.error) std::rethrow_exception(taken.error);

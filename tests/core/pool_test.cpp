@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <barrier>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -80,27 +81,49 @@ TEST(Pool, ASteadyLoopAsksTheSystemForNothing) {
   EXPECT_EQ(pool.use().system_allocations, before);
 }
 
+/// Runs work(thread) in four threads that begin together.
+template <class Work>
+void in_four_threads(Work work) {
+  std::barrier begin(4);
+  std::vector<std::thread> threads;
+  for (unsigned char thread = 1; thread <= 4; ++thread) {
+    threads.emplace_back([&, thread] {
+      begin.arrive_and_wait();
+      work(thread);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
 TEST(Pool, ServesManyThreadsAtOnce) {
   Pool pool;
   std::atomic<int> overwritten = 0;
-  const auto work = [&](unsigned char mark) {
-    for (std::size_t i = 0; i < 2000; ++i) {
-      const std::size_t bytes = 600 + i % 3 * 500;
+  in_four_threads([&](unsigned char mark) {
+    for (std::size_t i = 0; i < 50000; ++i) {
+      const std::size_t bytes = i % 2 == 0 ? 16 : 600;
       const BlockRef block = pool.allocate(bytes, MemoryKind::data);
-      const BlockRef copy = block;
       auto* data = static_cast<unsigned char*>(block.get()->data);
-      std::memset(data, mark, bytes);
-      if (i % 16 == 0) std::this_thread::yield();
-      for (std::size_t j = 0; j < bytes; ++j) overwritten += data[j] != mark;
+      std::memset(data, mark, 16);
+      if (i % 64 == 0) std::this_thread::yield();
+      for (std::size_t j = 0; j < 16; ++j) overwritten += data[j] != mark;
     }
-  };
-  std::vector<std::thread> threads;
-  for (unsigned char mark = 1; mark <= 4; ++mark) threads.emplace_back(work, mark);
-  for (std::thread& thread : threads) thread.join();
+  });
   EXPECT_EQ(overwritten, 0) << "two threads held the same block";
   EXPECT_EQ(now(pool, MemoryKind::data), 0);
-  EXPECT_LE(peak(pool, MemoryKind::data), 4 * 1600);
-  EXPECT_LE(pool.use().system_allocations, 4 * 3);
+  EXPECT_LE(peak(pool, MemoryKind::data), 4 * 600);
+  EXPECT_LE(pool.use().system_allocations, 4 * 2);
+}
+
+TEST(Pool, ABlockMayBeSharedByManyThreads) {
+  Pool pool;
+  BlockRef shared = pool.allocate(100, MemoryKind::data);
+  in_four_threads([&](unsigned char) {
+    for (int i = 0; i < 1000000; ++i) const BlockRef copy = shared;
+  });
+  EXPECT_EQ(shared.get()->users, 1);
+  EXPECT_EQ(now(pool, MemoryKind::data), 100);
+  shared = BlockRef();
+  EXPECT_EQ(now(pool, MemoryKind::data), 0);
 }
 
 #ifndef __SANITIZE_ADDRESS__  // the sanitizer ends the program where the system would refuse

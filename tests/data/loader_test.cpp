@@ -114,6 +114,16 @@ TEST(Loader, StartsAndRestartsAnywhere) {
   }
 }
 
+TEST(Loader, ARestartDropsWhatWasBegunBefore) {
+  FakeDataset dataset(kSamples);
+  dataset.delay = std::chrono::microseconds(100);
+  Loader loads = loader(dataset, {.workers = 2, .prefetch = 1});
+  for (std::int64_t k = 0; k < 20; ++k) {  // at each jump a worker is busy with the batch behind the last one
+    std::this_thread::sleep_for(std::chrono::microseconds(100 * (k % 8)));
+    ASSERT_EQ(content_of(loads.get(k * 7 % 20)), by_definition(dataset, k * 7 % 20, DType::fp32));
+  }
+}
+
 TEST(Loader, AHeldBatchKeepsItsMemory) {
   const FakeDataset dataset(kSamples);
   Loader loads = loader(dataset, {.workers = 2, .prefetch = 2});
