@@ -2,6 +2,8 @@
 #pragma once
 // exp, log and the normal distribution in our own polynomials: libm chooses its code by the processor, and so may its
 // bits. The bounds are tested against double precision in tests/kernels/math_test.cpp.
+#include <initializer_list>
+
 #include "kernels/cpu/vector.hpp"
 
 namespace mpdist::kernels::cpu {

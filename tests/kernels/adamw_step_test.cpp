@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/adamw_step.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "tests/support/fill.hpp"
+#include "tests/support/tolerance.hpp"
+
+namespace mpdist::kernels {
+namespace {
+
+using namespace mpdist::test;
+
+struct Arrays {
+  GuardedTensor master, m, v, gradient, working;
+  Arrays(std::int64_t n, DType wire, DType compute, std::int64_t misalignment = 0)
+      : master(uniform_tensor({n}, DType::fp32, 1, misalignment)),
+        m(uniform_tensor({n}, DType::fp32, 2, misalignment)),
+        v(uniform_tensor({n}, DType::fp32, 3, misalignment, 0, 1)),
+        gradient(uniform_tensor({n}, wire, 4, misalignment, -100, 100)),
+        working({n}, compute, misalignment) {}
+  AdamwStep step(const OptimizerSegment* segments, std::int64_t count, std::int64_t* saturated) const {
+    AdamwStep a;
+    a.master = master;
+    a.m = m;
+    a.v = v;
+    a.gradient = gradient;
+    if (working.view().dtype() != DType::fp32) a.working = working;
+    a.segments = segments;
+    a.segment_count = count;
+    a.saturated = saturated;
+    return a;
+  }
+};
+
+TEST(AdamwStep, ByHand) {
+  Stream stream;
+  const Arrays p(1, DType::fp16, DType::fp16);
+  set_values(p.master, {1});
+  set_values(p.m, {0});
+  set_values(p.v, {0});
+  set_values(p.gradient, {16});
+  const OptimizerSegment segment = {.offset = 0, .elements = 1, .lr_scale = 0.5F, .decay = 0.5F};
+  std::int64_t saturated = -1;
+  AdamwStep a = p.step(&segment, 1, &saturated);
+  a.unscale = 0.25;  // gradient 4
+  a.clip = 0.5F;     // 2
+  a.lr = 0.25F;      // 0.125 with the segment's factor
+  a.beta1 = 0.5F;
+  a.beta2 = 0.75F;
+  a.eps = 0;
+  a.correction1 = 0.5;
+  a.correction2 = 0.25;
+  adamw_step(stream, a);
+  EXPECT_EQ(value_at(p.m, 0), 1.0);
+  EXPECT_EQ(value_at(p.v, 0), 1.0);
+  EXPECT_EQ(value_at(p.master, 0), 1 - 0.125 * (1 / 0.5 / std::sqrt(1 / 0.25) + 0.5 * 1));
+  EXPECT_EQ(value_at(p.working, 0), value_at(p.master, 0));
+  a.decoupled = false;
+  set_values(p.master, {4});
+  adamw_step(stream, a);
+  EXPECT_EQ(value_at(p.m, 0), 0.5 * 1 + 0.5 * (2 + 0.5 * 4)) << "coupled decay enters the gradient";
+}
+
+struct Element {
+  double master, m, v, update;
+};
+
+Element reference(const AdamwStep& a, const OptimizerSegment& s, double gradient, Element e) {
+  double g = a.unscale * gradient * static_cast<double>(a.clip);
+  if (!a.decoupled) g += static_cast<double>(s.decay) * e.master;
+  e.m = static_cast<double>(a.beta1) * e.m + (1 - static_cast<double>(a.beta1)) * g;
+  e.v = static_cast<double>(a.beta2) * e.v + (1 - static_cast<double>(a.beta2)) * g * g;
+  e.update = e.m / a.correction1 / (std::sqrt(e.v / a.correction2) + static_cast<double>(a.eps));
+  if (a.decoupled) e.update += static_cast<double>(s.decay) * e.master;
+  e.update *= static_cast<double>(a.lr) * static_cast<double>(s.lr_scale);
+  e.master -= e.update;
+  return e;
+}
+
+TEST(AdamwStep, MatchesDoubleForEveryTypeAndVariant) {
+  Stream stream;
+  for_ladder([&](DType wire, std::int64_t size, std::int64_t misalignment) {
+    for (int variant = 0; variant < 6; ++variant) {
+      const Arrays p(size, wire, kComputeTypes.begin()[variant % 3], misalignment);
+      const OptimizerSegment segment = {.offset = 0, .elements = size, .lr_scale = 0.7F, .decay = 0.01F};
+      std::int64_t saturated = -1;
+      AdamwStep a = p.step(&segment, 1, &saturated);
+      a.unscale = 128.0 / (65536.0 * 120.0);
+      a.clip = 0.9F;
+      a.lr = 0.01F;
+      a.correction1 = 1 - std::pow(0.9, 3);
+      a.correction2 = 1 - std::pow(0.999, 3);
+      a.decoupled = variant < 3;
+      std::vector<double> master, m, v, scale;
+      for (std::int64_t i = 0; i < size; ++i) {
+        const Element e = reference(a, segment, value_at(p.gradient, i),
+                                    {value_at(p.master, i), value_at(p.m, i), value_at(p.v, i), 0});
+        master.push_back(e.master);
+        m.push_back(e.m);
+        v.push_back(e.v);
+        scale.push_back(2 + std::abs(e.update));  // the magnitudes that meet in m and in the master
+      }
+      adamw_step(stream, a);
+      EXPECT_TRUE(is_close(p.m, m, 8, scale));
+      EXPECT_TRUE(is_close(p.v, v, 8));
+      EXPECT_TRUE(is_close(p.master, master, 16, scale));
+      const Tensor& copy = a.working ? a.working : a.master;
+      EXPECT_TRUE(is_close(copy, values_of(p.master), 0));
+      EXPECT_TRUE(p.master.intact() && p.m.intact() && p.v.intact() && p.working.intact());
+    }
+  });
+}
+
+TEST(AdamwStep, UnscalesInDoubleAndRoundsOnce) {
+  Stream stream;
+  const Arrays p(1, DType::fp32, DType::fp32);
+  set_values(p.gradient, {3});
+  set_values(p.m, {0});
+  const OptimizerSegment segment = {.offset = 0, .elements = 1};
+  std::int64_t saturated = 0;
+  AdamwStep a = p.step(&segment, 1, &saturated);
+  a.unscale = 1.0 / 65536.0 / 120.0;
+  a.beta1 = 0;
+  adamw_step(stream, a);
+  EXPECT_EQ(value_at(p.m, 0), static_cast<float>(3.0 / 65536.0 / 120.0));
+}
+
+TEST(AdamwStep, SaturatesTheWorkingCopyAndTouchesOnlyItsSegments) {
+  Stream stream;
+  const Arrays p(64, DType::fp32, DType::fp16);
+  for (std::int64_t i = 0; i < 64; ++i) set_value(p.master, i, i % 2 ? -1e6F : 3.0F);
+  const std::vector<double> m = values_of(p.m), working = values_of(p.working);
+  const OptimizerSegment segment = {.offset = 3, .elements = 40, .lr_scale = 0};
+  std::int64_t saturated = -1;
+  adamw_step(stream, p.step(&segment, 1, &saturated));
+  EXPECT_EQ(saturated, 20);
+  for (std::int64_t i = 0; i < 64; ++i) {
+    const bool inside = i >= 3 && i < 43;
+    EXPECT_EQ(value_at(p.m, i) != m[static_cast<std::size_t>(i)], inside) << i;
+    if (inside) {
+      EXPECT_EQ(value_at(p.working, i), i % 2 ? -65504.0 : 3.0);
+    } else {
+      EXPECT_EQ(value_at(p.working, i), working[static_cast<std::size_t>(i)]);
+    }
+  }
+}
+
+TEST(AdamwStep, RefusesArgumentsThatDoNotFit) {
+  Stream stream;
+  const Arrays p(8, DType::fp16, DType::fp16);
+  std::int64_t saturated = 0;
+  const OptimizerSegment segment = {.offset = 0, .elements = 8}, outside = {.offset = 1, .elements = 8};
+  EXPECT_THROW(adamw_step(stream, p.step(&outside, 1, &saturated)), InvalidArgument);
+  AdamwStep a = p.step(&segment, 1, &saturated);
+  a.correction1 = 0;
+  EXPECT_THROW(adamw_step(stream, a), InvalidArgument);
+  a.correction1 = 1;
+  a.m = p.gradient;
+  EXPECT_THROW(adamw_step(stream, a), InvalidArgument);
+}
+
+}  // namespace
+}  // namespace mpdist::kernels
