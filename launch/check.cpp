@@ -13,6 +13,7 @@
 #include "launch/commands.hpp"
 #include "launch/guard.hpp"
 #include "launch/shared_config.hpp"
+#include "src/checkpoint/folder.hpp"
 #include "src/train/datasets.hpp"
 #include "src/train/plan.hpp"
 #include "src/train/state.hpp"
@@ -72,27 +73,15 @@ void print_memory(const train::Config& config, const train::Plan& plan, train::T
                                      mib(gradients), name_of(plan.wire), pending));
 }
 
-/// The newest checkpoint by its name, step_<step>.h5 with as many digits as it needs; empty when there is none.
-std::string newest_checkpoint(const std::filesystem::path& folder) {
-  std::string newest;
-  std::error_code missing;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, missing)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with("step_") || entry.path().extension() != ".h5") continue;
-    if (name.size() > newest.size() || (name.size() == newest.size() && name > newest)) newest = name;
-  }
-  return newest;
-}
-
 void print_output(const train::Config& config) {
   const std::filesystem::path output = config.run.output_directory();
-  const std::string newest = newest_checkpoint(output / "checkpoints");
+  const auto newest = checkpoint::latest((output / "checkpoints").string());
   const std::string& resume = config.checkpoint.resume;
   print("output", output.string() + (std::filesystem::exists(output) ? "" : " (new)"));
   if (resume != "auto") {
     print("resume", resume == "never" ? "never" : "from " + resume);
   } else {
-    print("resume", newest.empty() ? "auto: nothing to resume, starts at step 0" : "auto: from " + newest);
+    print("resume", newest ? "auto: from " + newest->path : "auto: nothing to resume, starts at step 0");
   }
 }
 

@@ -16,7 +16,10 @@ using Action = std::function<int()>;
 /// Adds one subcommand with its arguments and help; when the command line names it, `action` is set. One file each.
 void add_check(CLI::App& app, Action& action);
 void add_config(CLI::App& app, Action& action);
+void add_diff(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
+void add_evaluate(CLI::App& app, Action& action);
+void add_inspect(CLI::App& app, Action& action);
 /// The default, without a subcommand: `mpdist train.toml`.
 void add_train(CLI::App& app, Action& action);
 
@@ -25,6 +28,8 @@ struct ConfigArguments {
   std::string path;
   std::vector<std::string> overrides;
 };
+/// Adds --set.
+void add_overrides(CLI::App& app, std::vector<std::string>& overrides);
 /// Adds the positional config file and --set.
 void add_config_arguments(CLI::App& app, ConfigArguments& arguments);
 
