@@ -4,13 +4,10 @@
 #include <algorithm>
 
 #include "src/checkpoint/crc32c.hpp"
-#include "src/checkpoint/posix_file.hpp"
 #include "src/hdf5/file.hpp"
 
 namespace mpdist::checkpoint {
 namespace {
-
-constexpr std::uint64_t kMetadataPerTensor = 1024;  ///< generous: object header, attribute, link
 
 /// Opens or makes the group that holds `path`, and returns it with the last component.
 std::pair<hdf5::Group, std::string> parent_of(const hdf5::File& file, const std::string& path) {
@@ -32,13 +29,6 @@ void write_scalars(const hdf5::File& file, const std::map<std::string, Value>& s
     auto [group, name] = parent_of(file, path);
     group.create_attribute(name, value);
   }
-}
-
-std::uint64_t expected_bytes(const Checkpoint& checkpoint) {
-  std::uint64_t bytes = kUserBlockBytes + (std::uint64_t{64} << 10);
-  for (const NamedTensor& tensor : checkpoint.tensors) bytes += tensor.values.bytes() + kMetadataPerTensor;
-  for (const auto& [path, text] : checkpoint.texts) bytes += text.size();
-  return bytes;
 }
 
 std::vector<TensorExtent> write_tensors(const hdf5::File& file, const Checkpoint& checkpoint) {
@@ -63,15 +53,15 @@ std::array<char, kUserBlockBytes> user_block(std::uint64_t length, std::uint32_t
   return block;
 }
 
-std::vector<TensorExtent> write_layout(const std::string& path, const Checkpoint& checkpoint) {
-  hdf5::File file = hdf5::File::create(path, kUserBlockBytes);
-  PosixFile(path, PosixFile::Mode::write).reserve(expected_bytes(checkpoint));
-  std::vector<TensorExtent> extents = write_tensors(file, checkpoint);
+Layout make_layout(const Checkpoint& checkpoint) {
+  Layout layout;
+  hdf5::File file = hdf5::File::create(layout.file, kUserBlockBytes);
+  layout.extents = write_tensors(file, checkpoint);
   write_scalars(file, checkpoint.integers);
   write_scalars(file, checkpoint.reals);
   write_scalars(file, checkpoint.texts);
   file.close();
-  return extents;
+  return layout;
 }
 
 }  // namespace mpdist::checkpoint

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "src/checkpoint/checkpoint.hpp"
+#include "src/hdf5/sparse_memory.hpp"
 
 namespace mpdist::checkpoint {
 
@@ -28,8 +29,11 @@ struct TensorExtent {
   const NamedTensor* tensor = nullptr;
 };
 
-/// Writes the HDF5 file `path` but for user block and elements, whose space is allocated and not filled; returns where
-/// the elements go, in file order. `path` must not exist.
-std::vector<TensorExtent> write_layout(const std::string& path, const Checkpoint& checkpoint);
+/// A file but for user block and elements, whose places are empty; in memory, of which it takes little.
+struct Layout {
+  hdf5::SparseMemory file;
+  std::vector<TensorExtent> extents;  ///< in file order; tensors without elements have none
+};
+Layout make_layout(const Checkpoint& checkpoint);
 
 }  // namespace mpdist::checkpoint

@@ -2,7 +2,6 @@
 #include "src/checkpoint/posix_file.hpp"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,14 +17,14 @@ void throw_system_error(const std::string& call, const std::string& path, int co
   const std::string reason = std::generic_category().message(code);
   if (code == ENOSPC || code == EDQUOT || code == EFBIG) {
     throw Error(ExitCode::retry,
-                fmt::format("{}: no room for the checkpoint: {} ({}); free space or choose another run.output", path,
-                            reason, call));
+                fmt::format("{}: no room for the checkpoint: {} ({}); free space or choose another run.output",
+                            folder_of(path), reason, call));
   }
   throw LibraryError("libc", call + " " + path, reason);
 }
 
 PosixFile::PosixFile(std::string path, Mode mode) : path_(std::move(path)) {
-  const int flags = mode == Mode::read ? O_RDONLY : mode == Mode::write ? O_RDWR : O_RDWR | O_CREAT | O_EXCL;
+  const int flags = mode == Mode::read ? O_RDONLY : O_RDWR | O_CREAT | O_EXCL;
   descriptor_ = ::open(path_.c_str(), flags | O_CLOEXEC, 0666);
   if (descriptor_ < 0) throw_system_error("open", path_, errno);
 }
@@ -67,10 +66,6 @@ void PosixFile::read(void* data, std::size_t bytes, std::uint64_t offset) const 
 }
 
 void PosixFile::reserve(std::uint64_t bytes) {
-  rlimit limit;
-  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < bytes) {
-    throw_system_error("setrlimit", path_, EFBIG);
-  }
   while (fallocate(descriptor_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) != 0) {
     if (errno == EINTR) continue;
     if (errno == EOPNOTSUPP || errno == ENOSYS) return;

@@ -13,7 +13,7 @@ namespace mpdist::checkpoint {
 /// An open file with checked calls; closed when destroyed.
 class PosixFile {
  public:
-  enum class Mode { read, write, create };  ///< create: a new file; the others: an existing one
+  enum class Mode { read, create };  ///< an existing file; a new one
   PosixFile(std::string path, Mode mode);
   ~PosixFile();
   PosixFile(const PosixFile&) = delete;

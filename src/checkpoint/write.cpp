@@ -10,58 +10,57 @@
 namespace mpdist::checkpoint {
 namespace {
 
-/// Walks the file once in its own order: elements are written from memory, what HDF5 wrote between them is read back;
-/// both go into the CRC.
+/// Writes the body once from front to back: elements from the tensors, what lies between them from HDF5's file in
+/// memory; all of it goes into the CRC on its way.
 class BodyPass {
  public:
-  explicit BodyPass(PosixFile& file) : file_(file), position_(kUserBlockBytes) {}
+  BodyPass(const hdf5::SparseMemory& metadata, PosixFile& out) : metadata_(metadata), out_(out) {}
 
-  void read_up_to(std::uint64_t end) {
+  void copy_up_to(std::uint64_t end) {
     std::vector<char> buffer(std::min<std::uint64_t>(end - position_, kSlabBytes));
     while (position_ < end) {
-      const std::size_t bytes = std::min<std::uint64_t>(end - position_, kSlabBytes);
-      file_.read(buffer.data(), bytes, position_);
-      advance(buffer.data(), bytes);
+      const std::size_t bytes = std::min<std::uint64_t>(end - position_, buffer.size());
+      metadata_.read(position_, buffer.data(), bytes);
+      append(buffer.data(), bytes);
     }
   }
 
-  void write(const Tensor& tensor) {
-    const auto* next = static_cast<const char*>(tensor.raw());
-    for (std::size_t left = tensor.bytes(); left > 0;) {
-      const std::size_t bytes = std::min(left, kSlabBytes);
-      file_.write(next, bytes, position_);
-      advance(next, bytes);
-      next += bytes;
-      left -= bytes;
+  void append(const Tensor& tensor) {
+    const auto* elements = static_cast<const char*>(tensor.raw());
+    for (std::size_t begin = 0; begin < tensor.bytes(); begin += kSlabBytes) {
+      append(elements + begin, std::min(tensor.bytes() - begin, kSlabBytes));
     }
   }
 
   std::uint32_t crc() const { return crc_; }
 
  private:
-  void advance(const char* data, std::size_t bytes) {
+  void append(const char* data, std::size_t bytes) {
+    out_.write(data, bytes, position_);
     crc_ = crc32c(data, bytes, crc_);
     position_ += bytes;
   }
 
-  PosixFile& file_;
-  std::uint64_t position_;
+  const hdf5::SparseMemory& metadata_;
+  PosixFile& out_;
+  std::uint64_t position_ = kUserBlockBytes;
   std::uint32_t crc_ = 0;
 };
 
 }  // namespace
 
 void write(const std::string& path, const Checkpoint& checkpoint) {
+  const Layout layout = make_layout(checkpoint);
+  const std::uint64_t size = layout.file.size();
   TemporaryFile temporary(path);
-  const std::vector<TensorExtent> extents = write_layout(temporary.name(), checkpoint);
-  PosixFile file(temporary.name(), PosixFile::Mode::write);
-  const std::uint64_t size = file.size();
-  BodyPass pass(file);
-  for (const TensorExtent& extent : extents) {
-    pass.read_up_to(extent.offset);
-    pass.write(extent.tensor->values);
+  PosixFile file(temporary.name(), PosixFile::Mode::create);
+  file.reserve(size);
+  BodyPass pass(layout.file, file);
+  for (const TensorExtent& extent : layout.extents) {
+    pass.copy_up_to(extent.offset);
+    pass.append(extent.tensor->values);
   }
-  pass.read_up_to(size);
+  pass.copy_up_to(size);
   const auto block = user_block(size - kUserBlockBytes, pass.crc());
   file.write(block.data(), block.size(), 0);
   file.sync();

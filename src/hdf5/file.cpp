@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/hdf5/file.hpp"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <array>
 
 #include "src/core/error.hpp"
 #include "src/hdf5/call.hpp"
+#include "src/hdf5/memory_driver.hpp"
 
 namespace mpdist::hdf5 {
 namespace {
@@ -38,15 +36,12 @@ Handle without_times(std::int64_t property_class) {
   return properties;
 }
 
-/// Points HDF5's descriptor at anonymous memory, so that closing succeeds: an HDF5 that cannot flush keeps the file
-/// open for ever and complains again when the process exits.
-void divert_to_memory(std::int64_t file) {
-  void* handle = nullptr;
-  if (H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0 || !handle) return;
-  const int memory = memfd_create("mpdist-abandoned-hdf5", MFD_CLOEXEC);
-  if (memory < 0) return;
-  dup2(memory, *static_cast<int*>(handle));
-  ::close(memory);
+Handle create_file(const std::string& path, std::uint64_t user_block_bytes, const Handle& access) {
+  const Handle creation = without_times(H5P_FILE_CREATE);
+  MPDIST_HDF5(H5Pset_userblock, creation.id(), user_block_bytes);
+  // The format of HDF5 1.8 stores attributes above 64 KiB (a config text); older ones refuse them.
+  MPDIST_HDF5(H5Pset_libver_bounds, access.id(), H5F_LIBVER_V18, H5F_LIBVER_LATEST);
+  return Handle(MPDIST_HDF5(H5Fcreate, path.c_str(), H5F_ACC_TRUNC, creation.id(), access.id()));
 }
 
 }  // namespace
@@ -130,12 +125,12 @@ std::vector<Group::Member> Group::members() const {
 }
 
 File File::create(const std::string& path, std::uint64_t user_block_bytes) {
-  const Handle creation = without_times(H5P_FILE_CREATE);
-  MPDIST_HDF5(H5Pset_userblock, creation.id(), user_block_bytes);
   const Handle access(MPDIST_HDF5(H5Pcreate, H5P_FILE_ACCESS));
-  // The format of HDF5 1.8 stores attributes above 64 KiB (a config text); older ones refuse them.
-  MPDIST_HDF5(H5Pset_libver_bounds, access.id(), H5F_LIBVER_V18, H5F_LIBVER_LATEST);
-  return File(Handle(MPDIST_HDF5(H5Fcreate, path.c_str(), H5F_ACC_EXCL, creation.id(), access.id())));
+  return File(create_file(path, user_block_bytes, access));
+}
+
+File File::create(SparseMemory& memory, std::uint64_t user_block_bytes) {
+  return File(create_file("memory", user_block_bytes, access_in(memory)));
 }
 
 File File::open(const std::string& path) {
@@ -147,14 +142,8 @@ Group File::root() const {
 }
 
 void File::close() {
-  Handle file = std::move(handle_);
-  try {
-    MPDIST_HDF5(H5Fflush, file.id(), H5F_SCOPE_GLOBAL);
-  } catch (...) {
-    divert_to_memory(file.id());
-    throw;
-  }
-  MPDIST_HDF5(H5Fclose, file.release());
+  MPDIST_HDF5(H5Fflush, handle_.id(), H5F_SCOPE_GLOBAL);
+  MPDIST_HDF5(H5Fclose, handle_.release());
 }
 
 }  // namespace mpdist::hdf5

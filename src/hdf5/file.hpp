@@ -8,6 +8,7 @@
 #include "src/core/dtype.hpp"
 #include "src/core/shape.hpp"
 #include "src/hdf5/handle.hpp"
+#include "src/hdf5/sparse_memory.hpp"
 
 namespace mpdist::hdf5 {
 
@@ -65,17 +66,17 @@ class Group : public Object {
 
 class File {
  public:
-  /// A new file (an existing one is refused) that begins with `user_block_bytes` bytes (0, or a power of two from 512)
+  /// A new file, in place of an existing one, that begins with `user_block_bytes` bytes (0, or a power of two from 512)
   /// that HDF5 leaves alone.
   static File create(const std::string& path, std::uint64_t user_block_bytes = 0);
+  /// The same in memory, which outlives the file.
+  static File create(SparseMemory& memory, std::uint64_t user_block_bytes = 0);
   /// For reading.
   static File open(const std::string& path);
 
   Group root() const;
 
-  /// Writes what is cached and closes; the destructor closes too but cannot report a failure. When the disk refuses the
-  /// last bytes, HDF5 could never close the file: the rest then goes to anonymous memory, the file on disk is
-  /// incomplete and the error is thrown.
+  /// Writes what is cached and closes; the destructor closes too but cannot report a failure.
   void close();
 
  private:
