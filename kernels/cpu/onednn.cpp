@@ -124,12 +124,10 @@ dnnl::matmul::primitive_desc describe(const MatmulShape& s) {
   const Description a = matrix(s.rows, s.depth, s.a_leading, s.a_transposed, s.operands);
   const Description b = matrix(s.depth, s.columns, s.b_leading, s.b_transposed, s.operands);
   const Description c = matrix(s.rows, s.columns, s.c_leading, false, s.result);
-  const Description bias =
-      s.bias ? Description({1, s.columns}, memory::data_type::f32, memory::format_tag::ab) : Description();
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine(), a, b, bias, c, attributes(s.accumulate)};
+  return {engine(), a, b, c, attributes(s.accumulate)};
 #else
-  return {dnnl::matmul::desc(a, b, bias, c), attributes(s.accumulate), engine()};
+  return {dnnl::matmul::desc(a, b, c), attributes(s.accumulate), engine()};
 #endif
 }
 
@@ -261,7 +259,6 @@ MatmulPlan::MatmulPlan(const MatmulShape& shape) : parts_(std::make_unique<PlanP
     add_argument(*parts_, parts_->a, description.src_desc(), DNNL_ARG_SRC);
     add_argument(*parts_, parts_->b, description.weights_desc(), DNNL_ARG_WEIGHTS);
     add_argument(*parts_, parts_->c, description.dst_desc(), DNNL_ARG_DST);
-    if (shape.bias) add_argument(*parts_, parts_->bias, description.bias_desc(), DNNL_ARG_BIAS);
   });
 }
 
@@ -273,8 +270,8 @@ std::string MatmulPlan::implementation() const {
   return parts_->implementation;
 }
 
-void MatmulPlan::run(const void* a, const void* b, const float* bias, void* c, void* scratch) const {
-  point_operands(*parts_, a, b, bias, c, scratch);
+void MatmulPlan::run(const void* a, const void* b, void* c, void* scratch) const {
+  point_operands(*parts_, a, b, nullptr, c, scratch);
   execute(parts_->primitive, parts_->arguments, parts_->implementation);
 }
 

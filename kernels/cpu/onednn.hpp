@@ -18,7 +18,7 @@ namespace mpdist::kernels::cpu::onednn {
 /// there.
 bool is_native(DType type);
 
-/// c[rows, columns] = a[rows, depth] * b[depth, columns] (+ bias[columns]) (+ c), FP32 accumulation.
+/// c[rows, columns] = a[rows, depth] * b[depth, columns] (+ c), FP32 accumulation.
 /// Leading dimensions count elements between rows as stored; a transposed operand is stored as its transpose.
 struct MatmulShape {
   std::int64_t rows = 0, columns = 0, depth = 0;
@@ -26,7 +26,6 @@ struct MatmulShape {
   bool a_transposed = false, b_transposed = false;
   DType operands = DType::fp32;  ///< fp32, or bf16 where native
   DType result = DType::fp32;    ///< the operands' type or fp32
-  bool bias = false;             ///< FP32
   bool accumulate = false;       ///< adds to c, which is FP32 then
   auto operator<=>(const MatmulShape&) const = default;
 };
@@ -53,8 +52,8 @@ class MatmulPlan {
   std::size_t scratch_bytes() const;
   /// The name of oneDNN's implementation; one that begins with "ref" is slow.
   std::string implementation() const;
-  /// `bias` is read when the shape has one; `scratch` holds scratch_bytes().
-  void run(const void* a, const void* b, const float* bias, void* c, void* scratch) const;
+  /// `scratch` holds scratch_bytes().
+  void run(const void* a, const void* b, void* c, void* scratch) const;
 
  private:
   std::unique_ptr<PlanParts> parts_;

@@ -42,6 +42,65 @@ void rectify(T* y, std::int64_t elements) {
   for_each_vector(elements, [&](std::int64_t i, auto lanes) { store(y + i, rectify(load(y + i, lanes)), lanes); });
 }
 
+/// The transpose of 16 vectors, in registers.
+inline void transpose(U32x16 (&a)[kLanes]) {
+  U32x16 column[4][4];  // column[j][g]: in its quarter q, elements 4g to 4g+3 of column 4q+j
+  for (int g = 0; g < 4; ++g) {
+    U32x16 fours[4] = {a[4 * g], a[4 * g + 1], a[4 * g + 2], a[4 * g + 3]};
+    transpose_fours(fours);
+    for (int j = 0; j < 4; ++j) column[j][g] = fours[j];
+  }
+  for (int j = 0; j < 4; ++j) {
+    transpose_quarters(column[j]);
+    for (int q = 0; q < 4; ++q) a[4 * q + j] = column[j][q];
+  }
+}
+
+/// wide[columns, rows] = narrow[rows, columns]^T as FP32. `wide` is written in whole blocks of 16 x 16: wide_leading
+/// and its number of rows are multiples of 16.
+template <class T>
+void widen_transposed(const T* narrow, std::int64_t rows, std::int64_t columns, float* wide,
+                      std::int64_t wide_leading) {
+  for_each_vector(columns, [&](std::int64_t c, auto lanes) {
+    for (std::int64_t r = 0; r < rows; r += kLanes) {
+      U32x16 block[kLanes];
+      const std::int64_t count = std::min(kLanes, rows - r);
+      for (std::int64_t i = 0; i < count; ++i) block[i] = bits_of(load(narrow + (r + i) * columns + c, lanes));
+      for (std::int64_t i = count; i < kLanes; ++i) block[i] = broadcast(0U);
+      transpose(block);
+      for (std::int64_t i = 0; i < kLanes; ++i) store(wide + (c + i) * wide_leading + r, float_of_bits(block[i]));
+    }
+  });
+}
+
+/// to[rows, columns] = from[columns, rows]^T + bias[columns], after ReLU where asked, rounded once. `from` is read in
+/// whole blocks of 16 x 16: from_leading and its number of rows are multiples of 16.
+template <class T>
+struct TransposedStore {
+  const float* from;
+  std::int64_t from_leading;
+  const float* bias;
+  T* to;
+  std::int64_t to_leading, rows, columns;
+  bool relu;
+
+  void run() const {
+    for_each_vector(columns, [&](std::int64_t c, auto lanes) {
+      const F32x16 offset = load(bias + c, lanes);
+      for (std::int64_t r = 0; r < rows; r += kLanes) {
+        U32x16 block[kLanes];
+        for (int i = 0; i < kLanes; ++i) block[i] = bits_of(load(from + (c + i) * from_leading + r));
+        transpose(block);
+        const std::int64_t count = std::min(kLanes, rows - r);
+        for (std::int64_t i = 0; i < count; ++i) {
+          const F32x16 x = float_of_bits(block[i]) + offset;
+          store(to + (r + i) * to_leading + c, relu ? rectify(x) : x, lanes);
+        }
+      }
+    });
+  }
+};
+
 /// sum += part, element by element.
 inline void add_to(float* sum, const float* part, std::int64_t elements) {
   for_each_vector(elements, [&](std::int64_t i, auto lanes) {

@@ -191,6 +191,18 @@ inline void transpose_fours(U32x16 (&a)[4]) {
   }
 }
 
+/// Transposes the 4 x 4 quarters (of four lanes each) of a[0..3].
+inline void transpose_quarters(U32x16 (&a)[4]) {
+  U32x16 out[4];
+  for (int i = 0; i < 2; ++i) {
+    for (int j = 0; j < 2; ++j) {
+      out[2 * i].v[j] = _mm256_permute2x128_si256(a[2 * j].v[i], a[2 * j + 1].v[i], 0x20);
+      out[2 * i + 1].v[j] = _mm256_permute2x128_si256(a[2 * j].v[i], a[2 * j + 1].v[i], 0x31);
+    }
+  }
+  for (int i = 0; i < 4; ++i) a[i] = out[i];
+}
+
 inline F64x16 broadcast64(double x) {
   const __m256d all = _mm256_set1_pd(x);
   return {{all, all, all, all}};

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The AVX-512 half of vector.hpp (F, BW, DQ, VL): 16 lanes in one register.
+#if defined(__GNUC__) && !defined(__clang__)  // g++ 12 takes the undefined operands of its own intrinsics for mistakes
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
+#else
+#include <immintrin.h>
+#endif
 
 #include <cstdint>
 
@@ -170,6 +178,18 @@ inline void transpose_fours(U32x16 (&a)[4]) {
   a[1].v = _mm512_unpackhi_epi64(low01, low23);
   a[2].v = _mm512_unpacklo_epi64(high01, high23);
   a[3].v = _mm512_unpackhi_epi64(high01, high23);
+}
+
+/// Transposes the 4 x 4 quarters (of four lanes each) of a[0..3].
+inline void transpose_quarters(U32x16 (&a)[4]) {
+  const __m512i even01 = _mm512_shuffle_i32x4(a[0].v, a[1].v, 0x88);
+  const __m512i odd01 = _mm512_shuffle_i32x4(a[0].v, a[1].v, 0xDD);
+  const __m512i even23 = _mm512_shuffle_i32x4(a[2].v, a[3].v, 0x88);
+  const __m512i odd23 = _mm512_shuffle_i32x4(a[2].v, a[3].v, 0xDD);
+  a[0].v = _mm512_shuffle_i32x4(even01, even23, 0x88);
+  a[1].v = _mm512_shuffle_i32x4(odd01, odd23, 0x88);
+  a[2].v = _mm512_shuffle_i32x4(even01, even23, 0xDD);
+  a[3].v = _mm512_shuffle_i32x4(odd01, odd23, 0xDD);
 }
 
 inline F64x16 broadcast64(double x) {
