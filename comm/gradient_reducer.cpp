@@ -51,6 +51,7 @@ struct GradientReducer::Impl {
                            : communicator.library_all_reduce(*buffer, bucket.begin, bucket.elements, options.wire);
   }
   void start_step_once();
+  void acquire_once();
   void fill_untouched();
 
   const ParameterStore& store;
@@ -66,6 +67,7 @@ struct GradientReducer::Impl {
   const std::byte* reduced = nullptr;
   std::vector<NonfiniteLeaf> nonfinite;
   enum class Phase : unsigned char { idle, adding, reduced } phase = Phase::idle;
+  bool acquired = false;
   double exchange_s = 0;
   int exceptions = std::uncaught_exceptions();
   BucketExchange buckets;  ///< last: its thread ends before what it uses
@@ -76,8 +78,15 @@ void GradientReducer::Impl::start_step_once() {
   require(phase != Phase::reduced, "gradient reducer: release() must come before the next step's leaves");
   if (phase == Phase::adding) return;
   phase = Phase::adding;
+  acquired = false;
   nonfinite.clear();
   accumulator.start_step();
+}
+
+/// Before the first write to the buffer in a step; later the results of this step's first buckets may be there already.
+void GradientReducer::Impl::acquire_once() {
+  if (!acquired) buffer->acquire();
+  acquired = true;
 }
 
 /// Parameters that no shard has touched have a zero gradient; those that only some shards touched are a defect.
@@ -88,7 +97,7 @@ void GradientReducer::Impl::fill_untouched() {
             parameter->name);
     if (state == GradientAccumulator::State::complete) continue;
     const Tensor slice = ParameterStore::slice(local_sum, *parameter);
-    buffer->acquire();
+    acquire_once();
     std::memset(slice.raw(), 0, slice.bytes());
     buckets.complete(parameter->index);
   }
@@ -109,7 +118,7 @@ void GradientReducer::leaf(Stream& stream, const Parameter& parameter, std::int6
   Impl& impl = *impl_;
   impl.start_step_once();
   const bool last = local_shard + 1 == impl.local_shards;
-  if (last) impl.buffer->acquire();
+  if (last) impl.acquire_once();
   const std::int64_t count = impl.accumulator.add(stream, parameter, local_shard, gradient, impl.local_sum);
   if (count > 0) {
     const std::int64_t first = impl.communicator.rank() * impl.local_shards;

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <numeric>
-#include <optional>
 
 #include "comm/mpi/environment.hpp"
 #include "comm/mpi/reduction_ops.hpp"
 #include "comm/mpi/tree_exchange.hpp"
+#include "src/core/log.hpp"
 
 namespace mpdist::comm {
 namespace {
@@ -48,9 +48,7 @@ class MpiCommunicator final : public Communicator {
     count_sent(lanes.size_bytes());
   }
 
-  std::unique_ptr<SharedBuffer> allocate_shared(std::size_t bytes) override {
-    return std::make_unique<NodeWindow>(world_, topology_, bytes, options_.shared_memory_limit);
-  }
+  std::unique_ptr<SharedBuffer> allocate_shared(std::size_t bytes) override;
   const std::byte* tree_all_reduce(SharedBuffer& buffer, std::int64_t begin, std::int64_t count, DType wire,
                                    Delivery delivery) override;
   const std::byte* library_all_reduce(SharedBuffer& buffer, std::int64_t begin, std::int64_t count,
@@ -75,6 +73,7 @@ class MpiCommunicator final : public Communicator {
   ReductionOps ops_;
   TreeExchange window_exchange_, message_exchange_;
   std::int64_t bytes_sent_ = 0;
+  bool fallback_announced_ = false;
 };
 
 void MpiCommunicator::broadcast(std::span<std::byte> bytes, int root) {
@@ -119,6 +118,15 @@ std::vector<std::string> MpiCommunicator::all_gather_text(const std::string& min
   std::vector<std::string> texts;
   for (int i = 0; i < size(); ++i) texts.push_back(all.substr(i * longest, static_cast<std::size_t>(lengths[i])));
   return texts;
+}
+
+std::unique_ptr<SharedBuffer> MpiCommunicator::allocate_shared(std::size_t bytes) {
+  auto window = std::make_unique<NodeWindow>(world_, topology_, bytes, options_.shared_memory_limit);
+  if (!window->in_window() && !fallback_announced_) {
+    log::info("/dev/shm has no room for {} bytes a rank: gradients are exchanged by messages, which is slower", bytes);
+    fallback_announced_ = true;
+  }
+  return window;
 }
 
 const std::byte* MpiCommunicator::tree_all_reduce(SharedBuffer& buffer, std::int64_t begin, std::int64_t count,

@@ -77,13 +77,8 @@ void NodeWindow::reserve(const MpiGroup& world, std::int64_t shared_memory_limit
   MPDIST_MPI(MPI_Allreduce(MPI_IN_PLACE, &needed, 1, MPI_INT64_T, MPI_SUM, topology_.host.get()));
   const std::int64_t room = shared_memory_limit >= 0 ? shared_memory_limit : free_shared_memory() - kSlack;
   bool fits = on_all(world.get(), needed <= room);
-  if (fits) {
-    fits = on_all(world.get(), map_window(part_bytes));
-    if (!fits) free_window();
-  }
-  if (!fits) {
-    log::info("a shared window of {} MiB does not fit in /dev/shm: gradients are exchanged by messages", needed >> 20);
-  }
+  fits = fits && on_all(world.get(), map_window(part_bytes));
+  if (!fits) free_window();
 }
 
 bool NodeWindow::map_window(std::size_t part_bytes) {
