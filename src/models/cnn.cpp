@@ -27,7 +27,8 @@ struct CnnOptions : Options {
 class Cnn : public Model {
  public:
   Cnn(const CnnOptions& options, ParameterStore& store, Shape image, std::int64_t classes)
-      : fc1_(build_stages(options, store, image), "fc1", flat_, options.hidden, true),
+      : flat_(build_stages(options, store, image)),
+        fc1_(store, "fc1", flat_, options.hidden, true),
         fc2_(store, "fc2", options.hidden, classes, false),
         dropout_(static_cast<float>(options.dropout)) {}
 
@@ -45,8 +46,8 @@ class Cnn : public Model {
   };
   inline static const std::string kFlatten = "flatten", kDropout = "dropout";
 
-  /// Runs before fc1_ is built: the order of registration is the order of the forward pass.
-  ParameterStore& build_stages(const CnnOptions& options, ParameterStore& store, Shape image) {
+  /// Registers the stages, before fc1_; returns how many values each image has after them.
+  std::int64_t build_stages(const CnnOptions& options, ParameterStore& store, Shape image) {
     std::int64_t height = image[0], width = image[1], channels = image[2];
     for (std::int64_t out : options.channels) {
       const std::string number = std::to_string(stages_.size() + 1);
@@ -60,12 +61,11 @@ class Cnn : public Model {
            "pool" + number});
       height /= 2, width /= 2, channels = out;
     }
-    flat_ = height * width * channels;
-    return store;
+    return height * width * channels;
   }
 
   std::vector<Stage> stages_;
-  std::int64_t flat_ = 0;
+  std::int64_t flat_;
   nn::Linear fc1_, fc2_;
   float dropout_;
 };
