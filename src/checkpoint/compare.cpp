@@ -59,6 +59,7 @@ Comparison compare(const Checkpoint& first, const Checkpoint& second) {
   for (const auto& side : {a, b}) {
     for (const auto& [path, tensor] : side) paths.insert(path);
   }
+  result.tensors = static_cast<std::int64_t>(paths.size());
   for (const std::string& path : paths) {
     const auto in_a = a.find(path), in_b = b.find(path);
     if (in_b == b.end()) {
@@ -69,7 +70,6 @@ Comparison compare(const Checkpoint& first, const Checkpoint& second) {
       result.differences.push_back({.path = path, .kind = Kind::only_in_second, .second = in_b->second.shape()});
       continue;
     }
-    ++result.tensors;
     TensorDifference difference{.path = path, .first = in_a->second.shape(), .second = in_b->second.shape()};
     if (difference.first == difference.second) {
       count_differences(in_a->second, in_b->second, difference);
@@ -85,7 +85,7 @@ std::string Comparison::to_string() const {
   std::string text;
   for (const TensorDifference& difference : differences) text += line_of(difference);
   text += identical() ? fmt::format("identical: {} tensors\n", tensors)
-                      : fmt::format("different: {} tensors\n", differences.size());
+                      : fmt::format("different: {} of {} tensors\n", differences.size(), tensors);
   if (first_step != second_step) {
     const auto name = [](const std::optional<std::int64_t>& step) { return step ? std::to_string(*step) : "none"; };
     text += fmt::format("step: {} and {}\n", name(first_step), name(second_step));

@@ -21,13 +21,13 @@ struct TensorDifference {
 
 struct Comparison {
   std::vector<TensorDifference> differences;  ///< by path
-  std::int64_t tensors = 0;                   ///< that both have
+  std::int64_t tensors = 0;                   ///< names that either has
   std::optional<std::int64_t> first_step, second_step;
 
   /// Tensors alone decide: how many ranks or which host wrote a checkpoint does not make it another.
   bool identical() const { return differences.empty(); }
-  /// "identical: N tensors", or one line per difference and a sum; a line on the steps when they differ. Ends with a
-  /// newline.
+  /// "identical: N tensors", or a line for each difference and "different: D of N tensors"; a line on the steps when
+  /// they differ. Ends with a newline.
   std::string to_string() const;
 };
 
