@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "src/core/half.hpp"
+
 namespace mpdist::kernels::cpu {
 
 struct F32x16 {

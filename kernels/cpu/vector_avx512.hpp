@@ -13,6 +13,8 @@
 
 #include <cstdint>
 
+#include "src/core/half.hpp"
+
 namespace mpdist::kernels::cpu {
 
 struct F32x16 {
