@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/checkpoint/output_lock.hpp"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <functional>
 #include <optional>
 
@@ -114,28 +116,38 @@ TEST(OutputLock, AnotherHostsHolderIsRefusedWithTheWayOut) {
   EXPECT_NE(refusal(folder, 0ms).find("node17"), std::string::npos);
 }
 
-/// Many starters see the same dead holder at once; inside the lock each makes a file that must not be there yet.
-TEST(OutputLock, StartersThatRaceForADeadHoldersLockNeverBothHaveIt) {
-  constexpr int kRounds = 30, kStarters = 4;
+/// Many starters see the same dead holder at the same moment: exactly one gets the lock, and keeps it until all have
+/// tried.
+TEST(OutputLock, OfStartersThatRaceForADeadHoldersLockOneGetsIt) {
+  constexpr int kRounds = 400, kStarters = 4;
+  struct Shared {
+    std::atomic<int> ready{0}, tried{0};
+  };
+  void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
   for (int round = 0; round < kRounds; ++round) {
     const TemporaryFolder folder;
     put_bytes(folder / "lock", fmt::format("{}-1-{}\n", 1 << 30, ProcessIdentity::current().host));
+    auto* shared = new (memory) Shared;
     std::vector<pid_t> starters;
     for (int i = 0; i < kStarters; ++i) {
       starters.push_back(start_child([&] {
-        const OutputLock lock(folder.path(), 20s);
-        const std::string inside = folder / "inside";
-        const int file = open(inside.c_str(), O_CREAT | O_EXCL | O_RDWR, 0600);
-        if (file < 0) return 1;  // somebody else is inside
-        usleep(1000);
-        unlink(inside.c_str());
-        close(file);
-        return 0;
+        for (++shared->ready; shared->ready < kStarters;) sched_yield();
+        std::optional<OutputLock> lock;
+        try {
+          lock.emplace(folder.path(), 0ms);
+        } catch (const UsageError&) {  // refused
+        }
+        for (++shared->tried; shared->tried < kStarters;) sched_yield();
+        return lock ? 1 : 0;
       }));
     }
-    for (const pid_t starter : starters) EXPECT_EQ(wait_for(starter), 0) << "round " << round;
+    int holders = 0;
+    for (const pid_t starter : starters) holders += wait_for(starter);
+    EXPECT_EQ(holders, 1) << "round " << round;
     EXPECT_EQ(folder.files(), 0);
   }
+  munmap(memory, sizeof(Shared));
 }
 
 }  // namespace
