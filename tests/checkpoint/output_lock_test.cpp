@@ -119,7 +119,7 @@ TEST(OutputLock, AnotherHostsHolderIsRefusedWithTheWayOut) {
 /// Many starters see the same dead holder at the same moment: exactly one gets the lock, and keeps it until all have
 /// tried.
 TEST(OutputLock, OfStartersThatRaceForADeadHoldersLockOneGetsIt) {
-  constexpr int kRounds = 400, kStarters = 4;
+  constexpr int kRounds = 200, kStarters = 4;
   struct Shared {
     std::atomic<int> ready{0}, tried{0};
   };
