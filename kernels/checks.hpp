@@ -33,6 +33,13 @@ inline void shape_is(std::string_view kernel, std::string_view name, const Tenso
           tensor.shape().to_string());
 }
 
+/// Present, of this type and shape.
+inline void operand(std::string_view kernel, std::string_view name, const Tensor& tensor, const Shape& shape,
+                    DType type) {
+  type_is(kernel, name, tensor, type);
+  shape_is(kernel, name, tensor, shape);
+}
+
 /// Both present, of one compute type and shape.
 inline void alike(std::string_view kernel, std::string_view name, const Tensor& tensor, std::string_view other_name,
                   const Tensor& other) {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "kernels/checks.hpp"
 #include "kernels/cpu/onednn.hpp"
-#include "kernels/cpu/operands.hpp"
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/cpu/tile_passes.hpp"
 
@@ -13,7 +13,7 @@ namespace {
 
 /// Checks x, weight and geometry and returns the shape of y.
 Shape require_convolution(const char* kernel, const Tensor& x, const Tensor& weight, const Conv2dGeometry& geometry) {
-  require(is_compute_type(x.dtype()), "{}: x of a compute type expected, found {}", kernel, name_of(x.dtype()));
+  checks::compute_type(kernel, "x", x);
   require(x.shape().rank() == 4 && x.elements() > 0, "{}: x [n, h, w, in] expected, found {}", kernel,
           x.shape().to_string());
   const auto& [stride, padding, groups] = geometry;
@@ -23,7 +23,7 @@ Shape require_convolution(const char* kernel, const Tensor& x, const Tensor& wei
   require(w.rank() == 4 && weight.elements() > 0 && w[3] * groups == x.shape()[3] && w[0] % groups == 0,
           "{}: weight [out, kernel_h, kernel_w, in/groups] for x {} and {} groups expected, found {}", kernel,
           x.shape().to_string(), groups, w.to_string());
-  require_operand(kernel, "weight", weight, w, x.dtype());
+  checks::operand(kernel, "weight", weight, w, x.dtype());
   const Shape y{x.shape()[0], geometry.output_extent(x.shape()[1], w[1]), geometry.output_extent(x.shape()[2], w[2]),
                 w[0]};
   require(x.shape()[1] + 2 * padding >= w[1] && x.shape()[2] + 2 * padding >= w[2],
@@ -35,17 +35,17 @@ Shape require_convolution(const char* kernel, const Tensor& x, const Tensor& wei
 
 void Conv2dForward::validate() const {
   const Shape result = require_convolution("conv2d_forward", x, weight, geometry);
-  if (bias) require_operand("conv2d_forward", "bias", bias, {result[3]}, x.dtype());
-  require_operand("conv2d_forward", "y", y, result, x.dtype());
+  if (bias) checks::operand("conv2d_forward", "bias", bias, {result[3]}, x.dtype());
+  checks::operand("conv2d_forward", "y", y, result, x.dtype());
 }
 
 void Conv2dBackward::validate() const {
   const Shape result = require_convolution("conv2d_backward", x, weight, geometry);
-  if (relu) require_operand("conv2d_backward", "y", y, result, x.dtype());
-  require_operand("conv2d_backward", "dy", dy, result, x.dtype());
-  if (dx) require_operand("conv2d_backward", "dx", dx, x.shape(), x.dtype());
-  if (dweight) require_operand("conv2d_backward", "dweight", dweight, weight.shape(), DType::fp32);
-  if (dbias) require_operand("conv2d_backward", "dbias", dbias, {result[3]}, DType::fp32);
+  if (relu) checks::operand("conv2d_backward", "y", y, result, x.dtype());
+  checks::operand("conv2d_backward", "dy", dy, result, x.dtype());
+  if (dx) checks::operand("conv2d_backward", "dx", dx, x.shape(), x.dtype());
+  if (dweight) checks::operand("conv2d_backward", "dweight", dweight, weight.shape(), DType::fp32);
+  if (dbias) checks::operand("conv2d_backward", "dbias", dbias, {result[3]}, DType::fp32);
 }
 
 namespace cpu {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "kernels/checks.hpp"
 #include "kernels/cpu/onednn.hpp"
-#include "kernels/cpu/operands.hpp"
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/cpu/tile_passes.hpp"
 
@@ -13,12 +13,12 @@ namespace {
 
 /// Checks x and weight and returns the shape of y.
 Shape require_product(const char* kernel, const Tensor& x, const Tensor& weight) {
-  require(is_compute_type(x.dtype()), "{}: x of a compute type expected, found {}", kernel, name_of(x.dtype()));
+  checks::compute_type(kernel, "x", x);
   require(x.shape().rank() == 2 && x.elements() > 0, "{}: x [rows, in] expected, found {}", kernel,
           x.shape().to_string());
   require(weight.shape().rank() == 2 && weight.shape()[1] == x.shape()[1] && weight.elements() > 0,
           "{}: weight [out, {}] expected, found {}", kernel, x.shape()[1], weight.shape().to_string());
-  require_operand(kernel, "weight", weight, weight.shape(), x.dtype());
+  checks::operand(kernel, "weight", weight, weight.shape(), x.dtype());
   return {x.shape()[0], weight.shape()[0]};
 }
 
@@ -26,17 +26,17 @@ Shape require_product(const char* kernel, const Tensor& x, const Tensor& weight)
 
 void LinearForward::validate() const {
   const Shape result = require_product("linear_forward", x, weight);
-  if (bias) require_operand("linear_forward", "bias", bias, {result[1]}, x.dtype());
-  require_operand("linear_forward", "y", y, result, x.dtype());
+  if (bias) checks::operand("linear_forward", "bias", bias, {result[1]}, x.dtype());
+  checks::operand("linear_forward", "y", y, result, x.dtype());
 }
 
 void LinearBackward::validate() const {
   const Shape result = require_product("linear_backward", x, weight);
-  if (relu) require_operand("linear_backward", "y", y, result, x.dtype());
-  require_operand("linear_backward", "dy", dy, result, x.dtype());
-  if (dx) require_operand("linear_backward", "dx", dx, x.shape(), x.dtype());
-  if (dweight) require_operand("linear_backward", "dweight", dweight, weight.shape(), DType::fp32);
-  if (dbias) require_operand("linear_backward", "dbias", dbias, {result[1]}, DType::fp32);
+  if (relu) checks::operand("linear_backward", "y", y, result, x.dtype());
+  checks::operand("linear_backward", "dy", dy, result, x.dtype());
+  if (dx) checks::operand("linear_backward", "dx", dx, x.shape(), x.dtype());
+  if (dweight) checks::operand("linear_backward", "dweight", dweight, weight.shape(), DType::fp32);
+  if (dbias) checks::operand("linear_backward", "dbias", dbias, {result[1]}, DType::fp32);
 }
 
 namespace cpu {

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "kernels/cpu/onednn.hpp"
+#include "kernels/threads.hpp"
 #include "tests/support/fill.hpp"
 #include "tests/support/tolerance.hpp"
 
@@ -169,7 +170,13 @@ void check_against_reference(const Case& c, DType type, std::int64_t misalignmen
   EXPECT_TRUE(layer.intact());
 }
 
-TEST(Conv2d, ByHand) {
+/// One thread, as a rank has by default: more than the machine has free would wait for each other.
+class Conv2d : public ::testing::Test {
+ protected:
+  void SetUp() override { cpu::set_threads(1); }
+};
+
+TEST_F(Conv2d, ByHand) {
   for (DType type : test::kComputeTypes) {
     Stream stream;
     GuardedTensor x({1, 2, 2, 1}, type), weight({1, 2, 2, 1}, type), bias({1}, type), y({1, 1, 1, 1}, type),
@@ -187,7 +194,7 @@ TEST(Conv2d, ByHand) {
   }
 }
 
-TEST(Conv2d, MatchesDoubleReference) {
+TEST_F(Conv2d, MatchesDoubleReference) {
   for (DType type : test::kComputeTypes) {
     for (std::int64_t misalignment : test::kMisalignments) {
       for (const Case& c : kCases) check_against_reference(c, type, misalignment);
@@ -196,7 +203,7 @@ TEST(Conv2d, MatchesDoubleReference) {
   }
 }
 
-TEST(Conv2d, DerivativesMatchFiniteDifferences) {
+TEST_F(Conv2d, DerivativesMatchFiniteDifferences) {
   const Case c{2, 5, 4, 4, 6, 3, 3, {2, 1, 2}, false};
   Layer layer(c, DType::fp32);
   layer.forward();
@@ -225,7 +232,7 @@ TEST(Conv2d, DerivativesMatchFiniteDifferences) {
   check(layer.bias, layer.dbias);
 }
 
-TEST(Conv2d, AccumulateAddsToWhatIsThere) {
+TEST_F(Conv2d, AccumulateAddsToWhatIsThere) {
   for (DType type : test::kComputeTypes) {
     const Case c{9, 6, 6, 10, 20, 3, 3, {1, 1, 1}, false};
     Layer layer(c, type);
@@ -242,7 +249,7 @@ TEST(Conv2d, AccumulateAddsToWhatIsThere) {
   }
 }
 
-TEST(Conv2d, EachGradientMayBeLeftOut) {
+TEST_F(Conv2d, EachGradientMayBeLeftOut) {
   const Case c{5, 6, 6, 10, 20, 3, 3, {1, 1, 1}};
   for (DType type : test::kComputeTypes) {
     Layer all(c, type);
@@ -270,7 +277,7 @@ TEST(Conv2d, EachGradientMayBeLeftOut) {
   }
 }
 
-TEST(Conv2d, ReluKeepsNan) {
+TEST_F(Conv2d, ReluKeepsNan) {
   for (DType type : test::kComputeTypes) {
     Layer layer({2, 4, 4, 3, 17, 3, 3, {1, 1, 1}}, type);
     test::set_value(layer.x, 0, std::numeric_limits<float>::quiet_NaN());
@@ -282,7 +289,7 @@ TEST(Conv2d, ReluKeepsNan) {
   }
 }
 
-TEST(Conv2d, SameBitsAgainAndWhereverMemoryLies) {
+TEST_F(Conv2d, SameBitsAgainAndWhereverMemoryLies) {
   const Case c{16, 14, 14, 32, 64, 3, 3, {1, 1, 1}};
   for (DType type : test::kComputeTypes) {
     Layer first(c, type), again(c, type), shifted(c, type, 1);
@@ -295,7 +302,26 @@ TEST(Conv2d, SameBitsAgainAndWhereverMemoryLies) {
   }
 }
 
-TEST(Conv2d, CnnShapesRunOnFastImplementations) {
+TEST_F(Conv2d, ThreadsAreAPartOfThePlan) {
+  const Case c{8, 14, 14, 16, 32, 3, 3, {1, 1, 1}};
+  Layer one(c, DType::fp32), two(c, DType::fp32), again(c, DType::fp32);
+  one.forward();
+  one.backward();
+  cpu::set_threads(2);
+  EXPECT_EQ(cpu::threads(), 2);
+  two.forward();
+  two.backward();
+  cpu::set_threads(1);
+  again.forward();
+  again.backward();
+  expect_same_bits(one, again);
+  EXPECT_EQ(values_of(one.y), values_of(two.y));
+  EXPECT_TRUE(is_close(two.dweight, values_of(one.dweight), 8 * 14 * 14,
+                       Values(values_of(one.dweight).size(), 4.0 * 8 * 14 * 14)));
+  EXPECT_THROW(cpu::set_threads(0), InvalidArgument);
+}
+
+TEST_F(Conv2d, CnnShapesRunOnFastImplementations) {
   using namespace cpu::onednn;
   for (DType type : {DType::fp32, DType::bf16}) {
     if (!is_native(type)) continue;
@@ -318,7 +344,7 @@ TEST(Conv2d, CnnShapesRunOnFastImplementations) {
   }
 }
 
-TEST(Conv2d, RefusesWhatDoesNotFit) {
+TEST_F(Conv2d, RefusesWhatDoesNotFit) {
   Stream stream;
   GuardedTensor x({2, 5, 5, 4}, DType::fp32), weight({6, 3, 3, 4}, DType::fp32), y({2, 3, 3, 6}, DType::fp32);
   conv2d_forward(stream, {.x = x, .weight = weight, .y = y});

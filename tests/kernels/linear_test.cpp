@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "kernels/threads.hpp"
 #include "tests/support/fill.hpp"
 #include "tests/support/tolerance.hpp"
 
@@ -136,7 +137,13 @@ void check_against_reference(const Case& c) {
   EXPECT_TRUE(layer.intact());
 }
 
-TEST(Linear, ByHand) {
+/// One thread, as a rank has by default: more than the machine has free would wait for each other.
+class Linear : public ::testing::Test {
+ protected:
+  void SetUp() override { cpu::set_threads(1); }
+};
+
+TEST_F(Linear, ByHand) {
   for (DType type : test::kComputeTypes) {
     Stream stream;
     GuardedTensor x({1, 2}, type), weight({3, 2}, type), bias({3}, type), y({1, 3}, type), dy({1, 3}, type),
@@ -159,7 +166,7 @@ TEST(Linear, ByHand) {
   }
 }
 
-TEST(Linear, MatchesDoubleReference) {
+TEST_F(Linear, MatchesDoubleReference) {
   for (DType type : test::kComputeTypes) {
     for (std::int64_t misalignment : test::kMisalignments) {
       check_against_reference({1, 1, 1, type, true, misalignment});
@@ -172,7 +179,7 @@ TEST(Linear, MatchesDoubleReference) {
   }
 }
 
-TEST(Linear, DerivativesMatchFiniteDifferences) {
+TEST_F(Linear, DerivativesMatchFiniteDifferences) {
   const Case c{5, 7, 6, DType::fp32, false};
   Layer layer(c);
   layer.forward();
@@ -202,7 +209,7 @@ TEST(Linear, DerivativesMatchFiniteDifferences) {
   check(layer.bias, layer.dbias);
 }
 
-TEST(Linear, AccumulateAddsToWhatIsThere) {
+TEST_F(Linear, AccumulateAddsToWhatIsThere) {
   for (DType type : test::kComputeTypes) {
     const Case c{33, 40, 20, type, false};
     Layer layer(c);
@@ -222,7 +229,7 @@ TEST(Linear, AccumulateAddsToWhatIsThere) {
   }
 }
 
-TEST(Linear, EachGradientMayBeLeftOut) {
+TEST_F(Linear, EachGradientMayBeLeftOut) {
   for (DType type : test::kComputeTypes) {
     Layer all({17, 24, 12, type});
     all.forward();
@@ -249,7 +256,7 @@ TEST(Linear, EachGradientMayBeLeftOut) {
   }
 }
 
-TEST(Linear, ReluKeepsNan) {
+TEST_F(Linear, ReluKeepsNan) {
   for (DType type : test::kComputeTypes) {
     Layer layer({2, 3, 17, type});
     test::set_value(layer.x, 0, std::numeric_limits<float>::quiet_NaN());
@@ -261,7 +268,7 @@ TEST(Linear, ReluKeepsNan) {
   }
 }
 
-TEST(Linear, Fp16OverflowBecomesInfinity) {
+TEST_F(Linear, Fp16OverflowBecomesInfinity) {
   Stream stream;
   GuardedTensor x({1, 2}, DType::fp16), weight({1, 2}, DType::fp16), y({1, 1}, DType::fp16);
   test::set_values(x, {256, 256});
@@ -273,7 +280,7 @@ TEST(Linear, Fp16OverflowBecomesInfinity) {
   EXPECT_TRUE(std::isinf(test::value_at(y, 0)));
 }
 
-TEST(Linear, SameBitsWhereverMemoryLies) {
+TEST_F(Linear, SameBitsWhereverMemoryLies) {
   for (DType type : test::kComputeTypes) {
     Layer aligned({64, 200, 48, type}), shifted({64, 200, 48, type, true, 1});
     for (Layer* layer : {&aligned, &shifted}) {
@@ -287,7 +294,7 @@ TEST(Linear, SameBitsWhereverMemoryLies) {
   }
 }
 
-TEST(Linear, RefusesWhatDoesNotFit) {
+TEST_F(Linear, RefusesWhatDoesNotFit) {
   Stream stream;
   GuardedTensor x({2, 3}, DType::fp32), weight({4, 3}, DType::fp32), y({2, 4}, DType::fp32),
       narrow({2, 3}, DType::fp32), halves({2, 4}, DType::fp16);
