@@ -116,7 +116,7 @@ void forward(Stream& stream, const Conv2dForward& args) {
   const std::size_t packed = scratch.reserve(plan.packed_bytes());
   const std::size_t bias = scratch.reserve(float_bytes(tiling.out));
   const std::size_t wide_x = scratch.reserve(tiling.copy_bytes(tiling.x_image));
-  const std::size_t wide_y = scratch.reserve(tiling.copy_bytes(tiling.y_image));
+  const std::size_t result = scratch.reserve(float_bytes(tiling.tile * tiling.y_image));
   const std::size_t library = scratch.reserve(plan.scratch_bytes());
   scratch.open(stream);
   if (args.bias) widen(args.bias.data<T>(), tiling.out, scratch.floats(bias));
@@ -125,13 +125,16 @@ void forward(Stream& stream, const Conv2dForward& args) {
   const T* x = args.x.data<T>();
   T* y = args.y.data<T>();
   for (std::int64_t first = 0; first < tiling.images; first += tiling.tile, x += x_tile, y += y_tile) {
-    if (tiling.native) {
-      plan.run(x, scratch.at(packed), scratch.floats(bias), y, scratch.at(library));
-      if (args.relu) rectify(y, y_tile);
-    } else {
-      widen(x, x_tile, scratch.floats(wide_x));
-      plan.run(scratch.at(wide_x), scratch.at(packed), scratch.floats(bias), scratch.at(wide_y), scratch.at(library));
-      narrow(scratch.floats(wide_y), 1, y_tile, y, y_tile, args.relu);
+    if (!tiling.native) widen(x, x_tile, scratch.floats(wide_x));
+    const void* const source = tiling.native ? x : scratch.at(wide_x);
+    // ReLU on the way from hot scratch to y: oneDNN's own stores into memory that is not in cache are slower
+    // (measured).
+    void* const target = tiling.native && !args.relu ? y : scratch.at(result);
+    plan.run(source, scratch.at(packed), scratch.floats(bias), target, scratch.at(library));
+    if (!tiling.native) {
+      narrow(scratch.floats(result), 1, y_tile, y, y_tile, args.relu);
+    } else if (args.relu) {
+      rectify(static_cast<const T*>(target), y, y_tile);
     }
   }
 }

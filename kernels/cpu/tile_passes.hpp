@@ -37,9 +37,10 @@ void narrow(const float* wide, std::int64_t rows, std::int64_t columns, T* narro
   }
 }
 
+/// to = max(from, 0), NaN kept.
 template <class T>
-void rectify(T* y, std::int64_t elements) {
-  for_each_vector(elements, [&](std::int64_t i, auto lanes) { store(y + i, rectify(load(y + i, lanes)), lanes); });
+void rectify(const T* from, T* to, std::int64_t elements) {
+  for_each_vector(elements, [&](std::int64_t i, auto lanes) { store(to + i, rectify(load(from + i, lanes)), lanes); });
 }
 
 /// The transpose of 16 vectors, in registers.
