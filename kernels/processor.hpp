@@ -4,7 +4,7 @@
 
 namespace mpdist::kernels::cpu {
 
-/// oneDNN at run time: "2.6.3 (commit 52b5f107dd)".
+/// oneDNN at run time: "2.6.3".
 std::string library_version();
 
 /// The instruction set that oneDNN uses on this processor under DNNL_MAX_CPU_ISA: "avx512_core_bf16". Results differ in

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // mpdist: distributed data-parallel mixed-precision training. `mpdist train.toml` trains; subcommands do the rest.
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -23,14 +24,22 @@ constexpr const char* kExamples = R"(Examples:
 Exit codes: 0 done; 1 internal error; 2 usage or config; 65 bad data or numerics that cannot go on;
 70 ranks disagree; 75 try again; 85 stopped on request with a checkpoint saved.)";
 
-/// CLI11's complaint, and the command that a misspelt word was meant to be.
-std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
+/// The command that the word in the config file's place was meant to be, "inspct"; empty when it is a file or nothing
+/// near.
+std::string misspelt_command(const CLI::App& app) {
+  const CLI::Option* file = app.get_option("config");
+  if (file->count() == 0 || std::filesystem::exists(file->as<std::string>())) return {};
   std::vector<std::string> commands;
   for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
-  const CLI::Option* file = app.get_option("config");
-  const std::string near = file->count() ? train::nearest(file->as<std::string>(), commands) : "";
-  return fmt::format("{}{}; see `mpdist --help`", one_line(error.what()),
-                     near.empty() ? "" : fmt::format("; did you mean the command '{}'?", near));
+  const std::string near = train::nearest(file->as<std::string>(), commands);
+  return near.empty()
+             ? ""
+             : fmt::format("'{}' is no config file; did you mean the command '{}'?", file->as<std::string>(), near);
+}
+
+[[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
+  const std::string misspelt = misspelt_command(app);
+  throw UsageError((misspelt.empty() ? one_line(error.what()) : misspelt) + " See `mpdist --help`.");
 }
 
 int run(int argc, char** argv) {
@@ -47,8 +56,10 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& wanted) {  // --help, --version
     return run_alone([&] { return app.exit(wanted); });
   } catch (const CLI::ParseError& error) {
-    return run_alone([&]() -> int { throw UsageError(complaint(app, error)); });
+    return run_alone([&]() -> int { refuse(app, error); });
   }
+  const std::string misspelt = misspelt_command(app);
+  if (!misspelt.empty()) return run_alone([&]() -> int { throw UsageError(misspelt); });
   return action();
 }
 

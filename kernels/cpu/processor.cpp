@@ -9,7 +9,7 @@ namespace mpdist::kernels::cpu {
 
 std::string library_version() {
   const dnnl_version_t* version = dnnl_version();
-  return fmt::format("{}.{}.{} (commit {:.10})", version->major, version->minor, version->patch, version->hash);
+  return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
 }
 
 std::string instruction_set() {

@@ -60,7 +60,12 @@ class Adamw : public Optimizer {
 }  // namespace
 
 void AdamwOptions::describe(Schema& schema) {
-  schema.key("betas", betas, {.help = "decay of the averages of the gradient and of its square, each in [0, 1)"});
+  schema.key("betas", betas,
+             {.help = "decay of the averages of the gradient and of its square",
+              .minimum = 0,
+              .maximum = 1,
+              .maximum_excluded = true,
+              .length = 2});
   schema.key("eps", eps, {.help = "added to the root of the second moment", .minimum = 0, .minimum_excluded = true});
 }
 
