@@ -42,8 +42,16 @@ struct Checkpoints::Files {
   explicit Files(const Config& config)
       : output(config.run.output_directory()),
         folder(output + "/checkpoints"),
-        lock((std::filesystem::create_directories(folder), output)),
+        lock(made(folder, output)),
         writer(config.checkpoint.keep) {}
+
+  /// Makes the folder of the checkpoints; returns the output directory.
+  static const std::string& made(const std::string& folder, const std::string& output) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) throw UsageError(fmt::format("run.output: cannot create {}: {}", folder, error.message()));
+    return output;
+  }
 
   std::string output, folder;
   checkpoint::OutputLock lock;
@@ -54,7 +62,9 @@ struct Checkpoints::Files {
 Checkpoints::Checkpoints(const Config& config, comm::Communicator& communicator, RunFacts facts)
     : config_(config), communicator_(communicator), facts_(std::move(facts)) {
   together(communicator_, [&] {
-    if (communicator_.rank() == 0) files_ = std::make_unique<Files>(config_);
+    if (communicator_.rank() != 0) return;
+    load_named();  // before the output directory is made: a wrong path leaves nothing behind
+    files_ = std::make_unique<Files>(config_);
   });
 }
 
@@ -73,6 +83,19 @@ bool Checkpoints::resume(TrainingState& state, Stream& stream) {
   return resumed != 0;
 }
 
+void Checkpoints::load_named() {
+  const std::string& wanted = config_.checkpoint.resume;
+  if (wanted == "auto" || wanted == "never") return;
+  if (!std::filesystem::exists(wanted)) {
+    throw UsageError(
+        fmt::format("checkpoint.resume = \"{}\": there is no such file; expected \"auto\", \"never\" or the path of a "
+                    "checkpoint",
+                    wanted));
+  }
+  named_ = std::make_unique<checkpoint::Loaded>(checkpoint::Loaded{wanted, checkpoint::read(wanted)});
+  refuse_changes(*named_);
+}
+
 bool Checkpoints::restore_on_root(TrainingState& state, Stream& stream) {
   const std::string& wanted = config_.checkpoint.resume;
   const std::optional<checkpoint::Found> newest = checkpoint::latest(files_->folder);
@@ -83,19 +106,13 @@ bool Checkpoints::restore_on_root(TrainingState& state, Stream& stream) {
                     "run.output, or remove that directory",
                     files_->output, newest->step));
   }
-  std::optional<checkpoint::Loaded> loaded;
-  if (wanted == "auto") {
-    loaded = checkpoint::load_newest(files_->folder);
-  } else if (!std::filesystem::exists(wanted)) {
-    throw UsageError(
-        fmt::format("checkpoint.resume = \"{}\": there is no such file; expected \"auto\", \"never\" or the path of a "
-                    "checkpoint",
-                    wanted));
-  } else {
-    loaded = checkpoint::Loaded{wanted, checkpoint::read(wanted)};
+  std::unique_ptr<checkpoint::Loaded> loaded = std::move(named_);
+  if (!loaded) {
+    std::optional<checkpoint::Loaded> found = checkpoint::load_newest(files_->folder);
+    if (!found) return false;
+    loaded = std::make_unique<checkpoint::Loaded>(std::move(*found));
+    refuse_changes(*loaded);
   }
-  if (!loaded) return false;
-  refuse_changes(*loaded);
   resumed_from_ = loaded->path;
   from_checkpoint(state, loaded->checkpoint, loaded->path, stream);
   const int lost = checkpoint::set_aside_after(files_->folder, state.step);

@@ -51,13 +51,15 @@ class Checkpoints {
 
  private:
   struct Files;
+  void load_named();
   bool restore_on_root(TrainingState& state, Stream& stream);
   void refuse_changes(const checkpoint::Loaded& loaded) const;
 
   const Config& config_;
   comm::Communicator& communicator_;
   RunFacts facts_;
-  std::unique_ptr<Files> files_;  ///< rank 0 only
+  std::unique_ptr<checkpoint::Loaded> named_;  ///< what checkpoint.resume names, until it is restored; rank 0 only
+  std::unique_ptr<Files> files_;               ///< rank 0 only
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
   std::string resumed_from_;
   std::int64_t saved_step_ = -1, saved_attempted_ = -1;

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bad configs, files and command lines: each ends in one line that says what is wrong, with the right exit code.
+
+A row of the table is one input. Checked of each: the message, the exit code, exactly one line from the program (however many
+ranks), no output directory, no hang.
+"""
+import gzip
+import os
+import struct
+import unittest
+from dataclasses import dataclass, field
+
+from program import RunTest, run
+
+USAGE, DATA, INTERNAL = 2, 65, 1
+ALONE_S, MPI_S = 10, 30
+
+VALID = """
+[run]
+steps = 2
+output = "{folder}/output"
+[model]
+name = "mlp"
+hidden = [8]
+[data]
+format = "synthetic"
+size = 64
+test_size = 16
+height = 8
+width = 8
+"""
+
+
+def idx(magic, extents, data):
+    return struct.pack(">i", magic) + b"".join(struct.pack(">i", e) for e in extents) + data
+
+
+IMAGES, LABELS = idx(0x803, [4, 8, 8], bytes(256)), idx(0x801, [4], bytes([0, 1, 2, 3]))
+
+
+def idx_files(**changed):
+    """The four files of an IDX data set in folder `data`; arguments replace them, None leaves one out."""
+    files = {"train_images": IMAGES, "train_labels": LABELS, "test_images": IMAGES, "test_labels": LABELS}
+    files.update(changed)
+    names = {"train_images": "train-images-idx3-ubyte", "train_labels": "train-labels-idx1-ubyte",
+             "test_images": "t10k-images-idx3-ubyte", "test_labels": "t10k-labels-idx1-ubyte"}
+    return {"data/" + names[key]: data for key, data in files.items() if data is not None}
+
+
+@dataclass
+class Bad:
+    name: str
+    message: str
+    code: int = USAGE
+    add: str = ""                                  # appended to VALID (it ends within [data])
+    text: object = None                            # the whole config instead, str or bytes
+    sets: list = field(default_factory=list)       # --set
+    arguments: list = None                         # the whole command line instead
+    files: dict = field(default_factory=dict)      # other files in the folder
+    fault: str = None                              # MPDIST_FAULT
+    ranks: int = None                              # under mpirun
+
+
+def command_line(name, message, *arguments, **others):
+    return Bad(name, message, arguments=list(arguments), **others)
+
+
+COMMAND_LINES = [
+    command_line("nothing", "no config given; expected `mpdist train.toml`"),
+    command_line("unknown_option", "--frobnicate", "{config}", "--frobnicate"),
+    command_line("misspelt_command", "did you mean the command 'inspect'?", "inspct", "x.h5"),
+    command_line("misspelt_command_alone", "did you mean the command 'doctor'?", "doctr"),
+    command_line("set_without_value", "--set", "{config}", "--set"),
+    command_line("set_without_equals", "--set optimizer.lr: expected table.key=value", "{config}", "--set", "optimizer.lr"),
+    command_line("set_without_table", "--set lr=1: expected table.key=value", "{config}", "--set", "lr=1"),
+    command_line("set_without_key", "--set =3: expected table.key=value", "{config}", "--set", "=3"),
+    command_line("set_empty_key", "--set run.=3: expected table.key=value", "{config}", "--set", "run.=3"),
+    command_line("set_unknown_table", "--set optimiser.lr=1: optimiser: unknown table; did you mean 'optimizer'?",
+                 "{config}", "--set", "optimiser.lr=1"),
+    command_line("set_unknown_key", "optimizer.learning_rate: unknown key; did you mean 'lr'?",
+                 "{config}", "--set", "optimizer.learning_rate=1"),
+    command_line("set_broken_list", "--set model.hidden=[1,: ", "{config}", "--set", "model.hidden=[1,"),
+    command_line("set_two_lines", "optimizer.lr: expected a number", "{config}", "--set", "optimizer.lr=1\n[run]"),
+    command_line("two_configs", "not expected", "{config}", "{config}"),
+    command_line("check_nothing", "no config given", "check"),
+    command_line("check_no_ranks", "--ranks", "check", "{config}", "--ranks", "0"),
+    command_line("check_ranks_word", "--ranks", "check", "{config}", "--ranks", "many"),
+    command_line("check_ranks_do_not_fit", "3 ranks do not fit batch.shards = 8", "check", "{config}", "--ranks", "3"),
+    command_line("config_unknown", "unknown table or key 'optimizr'; did you mean 'optimizer'?", "config", "optimizr"),
+    command_line("inspect_nothing", "checkpoint is required", "inspect"),
+    command_line("inspect_no_file", "no such file; expected a checkpoint", "inspect", "{folder}/none.h5"),
+    command_line("inspect_empty_folder", "holds no checkpoint", "inspect", "{folder}"),
+    command_line("inspect_text", "not a checkpoint", "inspect", "{folder}/a.h5", code=DATA,
+                 files={"a.h5": b"not what you think" * 100}),
+    command_line("inspect_empty_file", "cut off", "inspect", "{folder}/a.h5", code=DATA, files={"a.h5": b""}),
+    command_line("diff_one_file", "second is required", "diff", "a.h5"),
+    command_line("diff_text", "not a checkpoint", "diff", "{folder}/a.h5", "{folder}/a.h5", code=DATA,
+                 files={"a.h5": b"x" * 1000}),
+    command_line("evaluate_nothing", "checkpoint is required", "evaluate"),
+    command_line("evaluate_no_file", "no such file", "evaluate", "{folder}/none.h5"),
+    command_line("evaluate_text", "not a checkpoint", "evaluate", "{folder}/a.h5", code=DATA, files={"a.h5": b"x" * 1000}),
+    command_line("no_such_config", "cannot read the config: No such file", "{folder}/none.toml"),
+    command_line("config_is_a_folder", "expected a config file, found a directory", "{folder}"),
+]
+
+TEXTS = [
+    Bad("empty_file", "model.name: missing; it has no default (known: mlp, cnn)", text=""),
+    Bad("binary_file", "a binary file", text=b"\x89HDF\r\n\x00\x00"),
+    Bad("huge_file", "larger than 1 MiB", text="# " + "x" * (1 << 20)),
+    Bad("not_utf8", "config.toml:2:", text=b"[run]\nname = \"\xff\xfe\"\n"),
+    Bad("syntax", "config.toml:1:", text="[run\nsteps = 1"),
+    Bad("no_value", "config.toml:2:", text="[run]\nsteps ="),
+    Bad("key_twice", "config.toml:3:", text="[run]\nsteps = 1\nsteps = 2"),
+    Bad("table_twice", "config.toml:3:", text="[run]\nsteps = 1\n[run]\nseed = 2"),
+    Bad("deep_nesting", "config.toml:", text="x = " + "[" * 5000),
+    Bad("unknown_table", "config.toml:1:2: optimiser: unknown table; did you mean 'optimizer'?", text="[optimiser]\nlr = 1"),
+    Bad("key_outside", "lr: stands outside any table; it belongs below [optimizer]", text="lr = 1"),
+    Bad("table_is_a_value", "run: expected a table", text="run = 3"),
+    Bad("table_is_a_list", "run: expected a table", text="[[run]]\nsteps = 1"),
+    Bad("unknown_key", "config.toml:15:1: optimizer.momentun: unknown key; did you mean 'momentum'?",
+        add="[optimizer]\nmomentun = 0.5"),
+    Bad("subtable", "run.more: unknown key", add="[run.more]\nx = 1"),
+    Bad("no_model", "model.name: missing", text="[run]\nsteps = 1\n[data]\nformat = \"synthetic\""),
+    Bad("no_format", "data.format: missing; it has no default (known: idx, synthetic)",
+        text="[run]\nsteps = 1\n[model]\nname = \"mlp\""),
+]
+
+VALUES = [
+    Bad("string_for_integer", "config.toml:15:10: batch.global: expected an integer, found the string '64'",
+        add="[batch]\nglobal = \"64\""),
+    Bad("fraction_for_integer", "run.seed: expected an integer, found 1.5", sets=["run.seed=1.5"]),
+    Bad("boolean_for_number", "optimizer.lr: expected a number, found true", sets=["optimizer.lr=true"]),
+    Bad("number_for_boolean", "run.branch: expected true or false, found 1", sets=["run.branch=1"]),
+    Bad("integer_for_string", "precision.compute: expected a string, found 16", add="[precision]\ncompute = 16"),
+    Bad("string_for_list", "model.hidden: expected a list, found 8", sets=["model.hidden=8"]),
+    Bad("list_element", "model.hidden: expected an integer, found the string 'a'", sets=["model.hidden=[8, \"a\"]"]),
+    Bad("list_element_range", "model.hidden: expected a value >= 1, found 0", sets=["model.hidden=[8, 0]"]),
+    Bad("table_for_value", "optimizer.lr: expected a number, found a table", sets=["optimizer.lr={a = 1}"]),
+    Bad("negative_lr", "optimizer.lr: expected a value >= 0, found -1", sets=["optimizer.lr=-1"]),
+    Bad("negative_seed", "run.seed: expected a value >= 0, found -1", sets=["run.seed=-1"]),
+    Bad("no_shards", "batch.shards: expected a value in [1, 65536], found 0", sets=["batch.shards=0"]),
+    Bad("no_batch", "batch.global: expected a value in [1,", sets=["batch.global=0"]),
+    Bad("no_threads", "run.threads_per_rank: expected a value in [1, 1024], found 0", sets=["run.threads_per_rank=0"]),
+    Bad("dropout_of_all", "model.dropout: expected a value in [0,", sets=["model.dropout=1"]),
+    Bad("smoothing_of_all", "model.label_smoothing: expected a value in [0, 1), found 1", sets=["model.label_smoothing=1"]),
+    Bad("std_zero", "data.std: expected a value > 0, found 0", sets=["data.std=[0]"]),
+    Bad("not_a_number", "optimizer.lr: expected a finite number, found nan", sets=["optimizer.lr=nan"]),
+    Bad("infinite", "optimizer.lr: expected a finite number, found inf", sets=["optimizer.lr=inf"]),
+    Bad("integer_overflow", "config.toml:15:", add="[batch]\nglobal = 99999999999999999999"),
+    Bad("unknown_type", "expected one of 'fp16', 'bf16', 'fp32', found 'fp64'", sets=["precision.compute=fp64"]),
+    Bad("unbuilt_device", "run.device: expected one of 'auto', 'cpu', found 'cuda'", sets=["run.device=cuda"]),
+    Bad("unknown_reduction", "found 'ring'", sets=["comm.reduction=ring"]),
+    Bad("unknown_wire", "comm.wire: expected one of", sets=["comm.wire=int8"]),
+    Bad("unknown_augmentation", "data.augment: expected one of 'crop', 'flip', found 'rotate'", sets=["data.augment=[\"rotate\"]"]),
+    Bad("unknown_model", "model.name: expected one of 'mlp', 'cnn', found 'resnet'", sets=["model.name=resnet"]),
+    Bad("unknown_optimizer", "found 'adamx'; did you mean 'adamw'?", sets=["optimizer.name=adamx"]),
+    Bad("unknown_schedule", "found 'cosin'; did you mean 'cosine'?", sets=["schedule.name=cosin"]),
+    Bad("unknown_format", "data.format: expected one of 'idx', 'synthetic', found 'png'", sets=["data.format=png"]),
+    Bad("key_of_another_model", "model.channels: unknown key (known: name,", sets=["model.channels=[8]"]),
+    Bad("key_of_another_type_there", "model.hidden: expected an integer, found a list", sets=["model.name=cnn"]),
+    Bad("both_lengths", "expected one of run.epochs and run.steps, found both", sets=["run.epochs=1", "run.steps=1"]),
+    Bad("no_length", "expected one of run.epochs and run.steps above 0", sets=["run.steps=0"]),
+    Bad("batch_not_divisible", "expected a multiple of batch.shards = 8, found 100; the nearest are 96 and 104",
+        sets=["batch.global=100"]),
+    Bad("scale_no_power", "precision.loss_scale: expected a value in (0,", sets=["precision.loss_scale=1000"]),
+    Bad("growth_no_power", "a power of two, found 3", sets=["precision.scale_growth=3"]),
+    Bad("floor_above_initial", "precision.scale_floor: expected at most scale_initial = 65536",
+        sets=["precision.scale_floor=131072"]),
+    Bad("ceiling_below_initial", "precision.scale_ceiling: expected at least scale_initial", sets=["precision.scale_ceiling=2"]),
+    Bad("scale_of_fp32", "compute = \"fp32\" runs at scale 1", sets=["precision.compute=fp32", "precision.loss_scale=2"]),
+    Bad("betas_one", "optimizer.betas: expected 2 values, found 1", sets=["optimizer.name=adamw", "optimizer.betas=[0.9]"]),
+    Bad("betas_range", "optimizer.betas: expected a value in [0, 1), found 1", sets=["optimizer.name=adamw", "optimizer.betas=[0.9, 1]"]),
+    Bad("mean_and_std", "data.std: expected as many values as data.mean has, 2; found 1", sets=["data.mean=[1, 2]"]),
+    Bad("name_is_a_path", "without '/'", sets=["run.name=../x"]),
+    Bad("unknown_placeholder", "no placeholder but {{name}}", sets=["run.output={folder}/{{date}}"]),
+]
+
+DATA_ROWS = [
+    Bad("mean_of_three_channels", "channel", sets=["data.mean=[1, 2, 3]", "data.std=[1, 2, 3]"]),
+    Bad("too_many_stages", "model.channels: 4 stages halve a 8x8 image to nothing; at most 3 fit",
+        text=VALID.replace('"mlp"', '"cnn"').replace("hidden = [8]", "channels = [4, 4, 4, 4]")),
+    Bad("model_beyond_memory", "memory", code=INTERNAL, sets=["model.hidden=[10000000000]"]),
+    Bad("fault_kind", "MPDIST_FAULT", fault="overflw:step=1:rank=0:tensor=fc1.weight"),
+    Bad("fault_tensor", "MPDIST_FAULT", fault="overflow:step=1:rank=0:tensor=fc9.weight"),
+    Bad("fault_rank", "MPDIST_FAULT", fault="drop-gradient:step=1:rank=5"),
+    Bad("fault_number", "MPDIST_FAULT", fault="drop-gradient:step=one:rank=0"),
+    Bad("resume_no_file", "checkpoint.resume = ", sets=["checkpoint.resume={folder}/none.h5"]),
+    Bad("resume_text", "not a checkpoint", code=DATA, sets=["checkpoint.resume={folder}/a.h5"], files={"a.h5": b"x" * 1000}),
+    Bad("output_below_a_file", "a.h5", sets=["run.output={folder}/a.h5/run"], files={"a.h5": b"x"}),
+]
+
+IDX_ROWS = [
+    Bad("idx_no_folder", "data", files={}),
+    Bad("idx_no_labels", "train-labels-idx1-ubyte", files=idx_files(train_labels=None)),
+    Bad("idx_magic", "train-images-idx3-ubyte", code=DATA, files=idx_files(train_images=b"\0\0\x08\x07" + IMAGES[4:])),
+    Bad("idx_cut_off", "train-images-idx3-ubyte", code=DATA, files=idx_files(train_images=IMAGES[:-9])),
+    Bad("idx_too_long", "train-images-idx3-ubyte", code=DATA, files=idx_files(train_images=IMAGES + b"x")),
+    Bad("idx_empty_file", "train-images-idx3-ubyte", code=DATA, files=idx_files(train_images=b"")),
+    Bad("idx_negative_extent", "train-images-idx3-ubyte", code=DATA, files=idx_files(train_images=idx(0x803, [-4, 8, 8], b""))),
+    Bad("idx_huge_extent", "train-images-idx3-ubyte", code=DATA,
+        files=idx_files(train_images=idx(0x803, [2**31 - 1, 2**31 - 1, 2**31 - 1], b""))),
+    Bad("idx_fewer_labels", "4", code=DATA, files=idx_files(train_labels=idx(0x801, [3], b"\0\1\2"))),
+    Bad("idx_gzip_damaged", ".gz", code=DATA,
+        files={**idx_files(train_images=None), "data/train-images-idx3-ubyte.gz": gzip.compress(IMAGES)[:-12] + b"x" * 12}),
+    Bad("idx_gzip_cut_off", ".gz", code=DATA,
+        files={**idx_files(train_images=None), "data/train-images-idx3-ubyte.gz": gzip.compress(IMAGES)[:20]}),
+]
+for row in IDX_ROWS:
+    row.text = VALID[:VALID.index("[data]")] + '[data]\nformat = "idx"\npath = "{folder}/data"\n[batch]\nglobal = 8\n'
+
+RANK_ROWS = [
+    command_line("mpi_nothing", "no config given", ranks=8),
+    command_line("mpi_unknown_option", "--frobnicate", "--frobnicate", ranks=8),
+    command_line("mpi_no_such_config", "cannot read the config", "{folder}/none.toml", ranks=8),
+    command_line("mpi_inspect_no_file", "no such file", "inspect", "{folder}/none.h5", ranks=2),
+    Bad("mpi_syntax", "config.toml:1:", text="[run\n", ranks=2),
+    Bad("mpi_unknown_key", "unknown key; did you mean 'lr'?", add="[optimizer]\nlearning_rate = 1", ranks=8),
+    Bad("mpi_bad_override", "--set optimizer.lr=x: optimizer.lr: expected a number", sets=["optimizer.lr=x"], ranks=2),
+    Bad("mpi_ranks_do_not_fit", "3 ranks do not fit batch.shards = 8: start with 1, 2, 4, 8 ranks", ranks=3),
+    Bad("mpi_fault", "MPDIST_FAULT", fault="overflow:step=1:rank=8:tensor=fc1.weight", ranks=8),
+    Bad("mpi_no_data", "data", text=IDX_ROWS[0].text, ranks=8),
+    Bad("mpi_resume_no_file", "checkpoint.resume = ", sets=["checkpoint.resume={folder}/none.h5"], ranks=2),
+]
+
+
+class BadInput(RunTest):
+    def write(self, name, content):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+
+    def filled(self, text):
+        return text.replace("{folder}", self.folder).replace("{config}", self.path("config.toml")).replace("{{", "{").replace("}}", "}")
+
+    def check(self, bad):
+        text = VALID + bad.add if bad.text is None else bad.text
+        self.write("config.toml", text if isinstance(text, bytes) else self.filled(text).encode())
+        for name, content in bad.files.items():
+            self.write(name, content)
+        arguments = [self.filled(a) for a in (["{config}"] if bad.arguments is None else bad.arguments)]
+        for setting in bad.sets:
+            arguments += ["--set", self.filled(setting)]
+        env = {"MPDIST_FAULT": bad.fault} if bad.fault else None
+        done = run(arguments, bad.ranks, env, timeout=MPI_S if bad.ranks else ALONE_S)
+        self.assertEqual(done.code, bad.code, done.err)
+        self.assertEqual(len(done.lines()), 1, done.err)
+        self.assertIn(self.filled(bad.message), done.lines()[0])
+        if bad.ranks is None:
+            self.assertEqual(len(done.err.splitlines()), 1, done.err)
+        self.assertEqual(done.out.strip(), "")
+        self.assertFalse(os.path.exists(self.path("output")), "an output directory was left behind")
+
+
+def add_rows():
+    for bad in COMMAND_LINES + TEXTS + VALUES + DATA_ROWS + IDX_ROWS + RANK_ROWS:
+        name = "test_" + bad.name
+        assert not hasattr(BadInput, name), name
+        setattr(BadInput, name, lambda self, bad=bad: self.check(bad))
+
+
+add_rows()
+
+if __name__ == "__main__":
+    unittest.main()
