@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules of DESIGN 4, one step at a time, on one rank.
+#include "src/train/step.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "tests/train/step_harness.hpp"
+
+namespace mpdist {
+namespace {
+
+using precision::StepEvent;
+using test::StepHarness;
+
+std::string toml(const std::string& extra = "", const std::string& optimizer = "lr = 0.125\nmomentum = 0.9",
+                 const std::string& precision = "compute = \"fp16\"\nscale_initial = 1024", int global = 32,
+                 int shards = 4) {
+  return fmt::format(
+      "[run]\nsteps = 100\n[batch]\nglobal = {}\nshards = {}\n[precision]\n{}\n[model]\nname = \"mlp\"\n"
+      "hidden = [16]\n[data]\nformat = \"synthetic\"\n[optimizer]\nname = \"sgd\"\n{}\n{}",
+      global, shards, precision, optimizer, extra);
+}
+
+StepHarness make(const std::string& text, const std::string& faults = "") {
+  return StepHarness(text, {4, 4, 1}, 5, faults);
+}
+
+double distance(const StepHarness& h, const std::vector<double>& before) {
+  double sum = 0;
+  const std::vector<double> now = test::values_of(h.state->store.master());
+  for (std::size_t i = 0; i < now.size(); ++i) sum += (now[i] - before[i]) * (now[i] - before[i]);
+  return std::sqrt(sum);
+}
+
+TEST(Step, SkippedStepChangesNothingButCursorAndScale) {
+  StepHarness h = make(toml("[schedule]\nname = \"cosine\"\nwarmup_steps = 10\n",
+                            "lr = 0.125\nmomentum = 0.9\nema_decay = 0.9\nweight_decay = 0.01"),
+                       "overflow:step=2:rank=0:tensor=fc1.weight");
+  h.step();
+  const double lr = h.step().lr;
+  const auto before = h.everything();
+  const train::StepReport skipped = h.step();
+  EXPECT_EQ(skipped.event, StepEvent::gradient_overflow);
+  EXPECT_EQ(h.everything(), before);
+  EXPECT_EQ(h.state->step, 2);
+  EXPECT_EQ(h.state->attempted, 3);
+  EXPECT_EQ(h.state->skipped, 1);
+  EXPECT_EQ(skipped.new_loss_scale, 512);
+  const double next = h.step().lr;
+  EXPECT_DOUBLE_EQ(next, lr * 1.5);  // warm-up: third applied update after the second
+}
+
+TEST(Step, UpdateBeforeTheSkippedOneEqualsARunWithoutIt) {
+  StepHarness faulty = make(toml(), "overflow:step=1:rank=0:tensor=fc2.bias"), clean = make(toml());
+  faulty.step();
+  faulty.step();
+  clean.step();
+  EXPECT_EQ(faulty.everything(), clean.everything());
+}
+
+TEST(Step, NonFiniteForwardLeavesScaleAndTrackerAlone) {
+  StepHarness h = make(toml(), "nan-activation:step=1:rank=0:layer=fc1");
+  h.step();
+  const auto scaler = h.state->scaler.state();
+  const auto before = h.everything();
+  const train::StepReport report = h.step();
+  EXPECT_EQ(report.event, StepEvent::forward_nonfinite);
+  EXPECT_EQ(h.state->scaler.state().scale, scaler.scale);
+  EXPECT_EQ(h.state->scaler.state().tracker, scaler.tracker);
+  EXPECT_EQ(h.everything(), before);
+  EXPECT_EQ(report.diagnosis.where, "forward");
+  EXPECT_EQ(report.diagnosis.layer, "fc1");
+  EXPECT_EQ(report.diagnosis.shard, 0);
+}
+
+/// 16384 * 4 overflows FP16 though every leaf is finite: planted through the sum of shards.
+TEST(Step, OverflowInTheSumIsSaidToBeInTheSum) {
+  StepHarness h = make(toml("", "lr = 0.125", "compute = \"fp16\"\nloss_scale = 65536.0"));
+  data::Batch batch = h.batch(0);
+  for (std::int64_t i = 0; i < batch.images.elements(); ++i) test::set_value(batch.images, i, 1.0F);
+  for (std::int64_t i = 0; i < 32; ++i) batch.labels.data<std::int32_t>()[i] = 0;
+  bool seen = false;
+  for (float size :
+       {1.0F, 1.5F, 2.0F, 2.5F, 3.0F, 4.0F, 5.0F, 6.0F}) {  // some size leaves the leaves finite and the sum not
+    for (std::int64_t i = 0; i < batch.images.elements(); ++i) test::set_value(batch.images, i, size);
+    batch.attempted = h.state->attempted;
+    const train::StepReport report = h.step(batch);
+    if (report.event != StepEvent::gradient_overflow || report.diagnosis.where != "sum") continue;
+    seen = true;
+    EXPECT_FALSE(report.diagnosis.tensor.empty());
+    EXPECT_NE(report.diagnosis.text.find("every leaf was finite"), std::string::npos);
+  }
+  EXPECT_TRUE(seen);
+}
+
+/// The step size is lr * clip_norm whatever the loss scale: clipping sees the unscaled gradient.
+TEST(Step, ClippingActsOnTheUnscaledGradient) {
+  for (const char* scale : {"256.0", "2048.0"}) {
+    StepHarness h = make(toml("", "lr = 0.5\nmomentum = 0.0\nclip_norm = 0.01",
+                              fmt::format("compute = \"fp16\"\nloss_scale = {}", scale)));
+    const std::vector<double> before = test::values_of(h.state->store.master());
+    const train::StepReport report = h.step();
+    ASSERT_GT(report.grad_norm, 0.02);
+    EXPECT_NEAR(distance(h, before), 0.5 * 0.01, 1e-5);
+  }
+}
+
+TEST(Step, NormBelowTheLimitIsNotClipped) {
+  StepHarness clipped = make(toml("", "lr = 0.5\nclip_norm = 1000.0")), free = make(toml("", "lr = 0.5"));
+  clipped.step();
+  free.step();
+  EXPECT_EQ(clipped.everything(), free.everything());
+}
+
+/// Without clipping the step is lr * norm, so the norm that is reported is that of the mean gradient.
+TEST(Step, ReportedNormIsOfTheMeanGradient) {
+  StepHarness h = make(toml("", "lr = 0.5\nmomentum = 0.0"));
+  const std::vector<double> before = test::values_of(h.state->store.master());
+  const train::StepReport report = h.step();
+  EXPECT_NEAR(distance(h, before), 0.5 * report.grad_norm, 1e-4 * report.grad_norm);
+}
+
+/// The scale that unscales a step is the one that seeded it, though the scaler grows after every step.
+TEST(Step, ScaleChangesAfterTheUpdate) {
+  StepHarness growing = make(toml("", "lr = 0.125", "compute = \"fp16\"\nscale_initial = 1024\nscale_interval = 1"));
+  StepHarness fixed = make(toml("", "lr = 0.125", "compute = \"fp16\"\nloss_scale = 1024.0"));
+  const train::StepReport first = growing.step();
+  fixed.step();
+  EXPECT_EQ(first.loss_scale, 1024);
+  EXPECT_EQ(first.new_loss_scale, 2048);
+  EXPECT_EQ(growing.everything(), fixed.everything());
+  EXPECT_EQ(growing.step().loss_scale, 2048);
+}
+
+/// The mean is over C exactly: masked rows and sizes that are no power of two.
+TEST(Step, MeanIsOverTheUnmaskedRows) {
+  StepHarness h = make(toml("", "lr = 0.5", "compute = \"fp32\"", 24, 4)),
+              half = make(toml("", "lr = 0.5", "compute = \"fp32\"", 12, 4));
+  data::Batch batch = h.batch(0), small = half.batch(0);
+  // Every second row masked; `small` has the same unmasked rows alone.
+  for (std::int64_t i = 0; i < 24; i += 2) batch.labels.data<std::int32_t>()[i] = -1;
+  for (std::int64_t i = 0; i < 12; ++i) {
+    std::memcpy(small.images.rows(i, i + 1).raw(), batch.images.rows(2 * i + 1, 2 * i + 2).raw(), 16 * sizeof(float));
+    small.labels.data<std::int32_t>()[i] = batch.labels.data<std::int32_t>()[2 * i + 1];
+  }
+  const double masked = h.step(batch).loss, alone = half.step(small).loss;
+  EXPECT_NEAR(masked, alone, 1e-6);
+  const auto a = h.everything(), b = half.everything();
+  for (std::size_t i = 0; i < a[1].size(); ++i) EXPECT_NEAR(a[1][i], b[1][i], 1e-6);
+}
+
+/// Shards cut the same batch: the loss is the same mean, gradients the same up to rounding.
+TEST(Step, NumberOfShardsDoesNotChangeTheMean) {
+  for (int shards : {1, 2, 4, 8, 16}) {
+    StepHarness one = make(toml("", "lr = 0.5", "compute = \"fp32\"", 48, 1));
+    StepHarness many = make(toml("", "lr = 0.5", "compute = \"fp32\"", 48, shards));
+    EXPECT_NEAR(one.step().loss, many.step().loss, 1e-6);
+    const auto a = one.everything(), b = many.everything();
+    for (std::size_t i = 0; i < a[1].size(); ++i) EXPECT_NEAR(a[1][i], b[1][i], 2e-6) << shards;
+  }
+}
+
+TEST(Step, ActivationMemoryOfFp16IsHalfOfFp32) {
+  const auto peak = [](const char* precision) {
+    StepHarness h = make(toml("", "lr = 0.1", precision, 2048, 2));
+    Pool::host().reset_peaks();
+    h.step();
+    return static_cast<double>(Pool::host().use().peak[static_cast<std::size_t>(MemoryKind::activations)]);
+  };
+  EXPECT_LE(peak("compute = \"fp16\""), 0.55 * peak("compute = \"fp32\""));
+}
+
+TEST(Step, NothingIsAllocatedAfterTheFirstSteps) {
+  StepHarness h = make(toml());
+  const data::Batch batch = h.batch(0);
+  for (int i = 0; i < 3; ++i) h.step(batch);
+  const std::int64_t before = Pool::host().use().system_allocations;
+  for (int i = 0; i < 5; ++i) h.step(batch);
+  EXPECT_EQ(Pool::host().use().system_allocations, before);
+}
+
+TEST(Faults, MisspeltOnesAreRefused) {
+  for (const char* text :
+       {"overflo:step=1:rank=0:tensor=x", "overflow:step=1:rank=0", "overflow:step=x:rank=0:tensor=y",
+        "overflow:stp=1:rank=0:tensor=y", "nan-activation:step=1:rank=0:tensor=y", "overflow:step=1:rank",
+        "drop-gradient:step=1:rank=0:tensor=y", "overflow:step=-1:rank=0:tensor=y"}) {
+    EXPECT_THROW(train::parse_faults(text), UsageError) << text;
+  }
+}
+
+}  // namespace
+}  // namespace mpdist
