@@ -7,9 +7,10 @@ namespace mpdist::kernels {
 
 /// g = round(unscale * gradient) * clip (+ decay * master when coupled: Adam with L2)
 /// m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g*g
-/// master -= lr * (m/c1 / (sqrt(v/c2) + eps) + decay*master when decoupled)   (AdamW, Loshchilov & Hutter 2019,
-/// algorithm 2) with c1 = 1 - beta1^t, c2 = 1 - beta2^t, t = applied updates including this one. working = master
-/// rounded to the compute type; finite masters beyond its range saturate and are counted.
+/// master -= lr * (m/c1 / (sqrt(v/c2) + eps) + decay*master when decoupled)
+/// with c1 = 1 - beta1^t, c2 = 1 - beta2^t, t = applied updates including this one; 1/c1 and 1/c2 are rounded to FP32.
+/// working = master rounded to the compute type; finite masters beyond its range saturate and are counted.
+/// lr and decay are per segment: lr * segment.lr_scale. Source: AdamW, Loshchilov & Hutter 2019, algorithm 2.
 struct AdamwStep {
   Tensor master;       ///< [n] FP32, updated in place
   Tensor m, v;         ///< [n] FP32 moments, updated in place

@@ -6,9 +6,10 @@
 namespace mpdist::kernels {
 
 /// g = round(unscale * gradient) * clip + coupled_decay * master          (coupled decay: L2 in the gradient)
-/// momentum = mu * momentum + g;  update = nesterov ? g + mu * momentum : momentum   (mu = 0: update = g, no momentum
-/// slot) master = master - lr * (update + decoupled_decay * master)             (SGD with momentum as PyTorch's,
-/// dampening 0) working = master rounded to the compute type; finite masters beyond its range saturate and are counted.
+/// momentum = mu * momentum + g;  update = nesterov ? g + mu * momentum : momentum
+/// (mu = 0: update = g, no momentum slot)
+/// master = master - lr * (update + decoupled_decay * master)             (momentum as PyTorch's, dampening 0)
+/// working = master rounded to the compute type; finite masters beyond its range saturate and are counted.
 /// lr and decay are per segment: lr * segment.lr_scale.
 struct SgdStep {
   Tensor master;       ///< [n] FP32, updated in place

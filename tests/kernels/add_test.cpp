@@ -16,7 +16,6 @@ namespace {
 using namespace mpdist::test;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 TEST(Add, RoundsTheSumOnceByHand) {
   Stream stream;
