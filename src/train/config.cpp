@@ -117,12 +117,19 @@ std::string to_toml(const Config& config) {
   return text;
 }
 
-std::vector<std::string> fixed_differences(const Config& saved, const Config& now) {
-  Config saved_copy = saved, now_copy = now;
-  std::map<std::string, std::string> saved_values;
-  for (const Table& table : tables(saved_copy)) {
-    for (const Key& key : table.schema.keys()) saved_values[table.name + "." + key.name] = value_text(key);
+std::vector<std::pair<std::string, std::string>> key_values(const Config& config) {
+  Config copy = config;
+  std::vector<std::pair<std::string, std::string>> values;
+  for (const Table& table : tables(copy)) {
+    for (const Key& key : table.schema.keys()) values.emplace_back(table.name + "." + key.name, value_text(key));
   }
+  return values;
+}
+
+std::vector<std::string> fixed_differences(const Config& saved, const Config& now) {
+  const auto before_all = key_values(saved);
+  const std::map<std::string, std::string> saved_values(before_all.begin(), before_all.end());
+  Config now_copy = now;
   std::vector<std::string> differences;
   for (const Table& table : tables(now_copy)) {
     for (const Key& key : table.schema.keys()) {

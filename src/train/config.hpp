@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/augmentation.hpp"
@@ -108,6 +109,9 @@ Config parse_config(const std::string& text, const std::string& origin, const st
 
 /// The config as TOML with every key filled in: output/config.toml, and its digest in the start-up check.
 std::string to_toml(const Config& config);
+
+/// Every key ("optimizer.lr") and its value as TOML, in the order of to_toml.
+std::vector<std::pair<std::string, std::string>> key_values(const Config& config);
 
 /// Fixed keys whose values differ between the config a checkpoint was written with and this one: "optimizer.lr: 0.1 in
 /// the checkpoint, 0.05 in the config" for each key that a resume may not change.

@@ -99,7 +99,7 @@ std::vector<Fault> Trainer::checked_faults() const {
 
 void Trainer::agree() const {
   std::vector<Fact> all = context_.facts;
-  all.push_back({"config", to_toml(config_)});
+  for (const auto& [key, value] : key_values(config_)) all.push_back({key, value});
   all.push_back(
       {"data set", fmt::format("{} samples, digest {:016x}", datasets_.train->size(), datasets_.train->digest())});
   all.push_back(

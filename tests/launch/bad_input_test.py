@@ -7,10 +7,11 @@ ranks), no output directory, no hang.
 import gzip
 import os
 import struct
+import subprocess
 import unittest
 from dataclasses import dataclass, field
 
-from program import RunTest, run
+from program import PROGRAM, RunTest, environment, run
 
 USAGE, DATA, INTERNAL = 2, 65, 1
 ALONE_S, MPI_S = 10, 30
@@ -250,6 +251,22 @@ class BadInput(RunTest):
             self.assertEqual(len(done.err.splitlines()), 1, done.err)
         self.assertEqual(done.out.strip(), "")
         self.assertFalse(os.path.exists(self.path("output")), "an output directory was left behind")
+
+
+class RanksDiffer(RunTest):
+    def test_the_key_that_differs_is_named_with_its_values(self):
+        config, script = self.path("config.toml"), self.path("rank.sh")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(VALID.replace("{folder}", self.folder))
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(f'exec "{os.path.abspath(PROGRAM)}" "{config}" --set optimizer.lr=0.$((OMPI_COMM_WORLD_RANK + 1))')
+        done = subprocess.run(["mpirun", "-np", "2", "sh", script], env=environment(), capture_output=True, text=True,
+                              timeout=MPI_S, check=False)
+        lines = [line for line in done.stderr.splitlines() if line.startswith("mpdist:")]
+        self.assertEqual(done.returncode, USAGE, done.stderr)
+        self.assertEqual(len(lines), 1, done.stderr)
+        self.assertRegex(lines[0], r"optimizer\.lr.*0\.1.*rank 0.*0\.2.*rank 1")
+        self.assertFalse(os.path.exists(self.path("output")))
 
 
 def add_rows():
