@@ -126,7 +126,8 @@ TEST(Pool, ABlockMayBeSharedByManyThreads) {
   EXPECT_EQ(now(pool, MemoryKind::data), 0);
 }
 
-#ifndef __SANITIZE_ADDRESS__  // the sanitizer ends the program where the system would refuse
+#if !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)  // they end the program where the system would refuse
 TEST(Pool, SaysWhatIsHeldWhenTheSystemHasNoMore) {
   Pool pool;
   const BlockRef held = pool.allocate(3 << 20, MemoryKind::optimizer);

@@ -7,11 +7,20 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <ostream>
 #include <set>
 #include <tuple>
 #include <vector>
 
 #include "src/core/error.hpp"
+
+namespace mpdist {
+
+void PrintTo(const Shape& shape, std::ostream* out) {
+  *out << shape.to_string();
+}
+
+}  // namespace mpdist
 
 namespace mpdist::data {
 namespace {
