@@ -9,9 +9,9 @@ namespace {
 
 /// One row of the table. `open` gets the options that the row's own `options` made.
 template <class FormatOptions, class Open>
-Format format(std::string name, std::string help, Open open) {
-  return {.name = std::move(name),
-          .help = std::move(help),
+Format format(const char* name, const char* help, Open open) {
+  return {.name = name,
+          .help = help,
           .options = [] { return std::make_unique<FormatOptions>(); },
           .open = [open](const Options& options, const std::string& path,
                          std::uint64_t seed) { return open(dynamic_cast<const FormatOptions&>(options), path, seed); }};

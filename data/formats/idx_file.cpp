@@ -47,7 +47,7 @@ Tensor read_idx_file(const std::string& path, int rank) {
   if (magic != expected) {
     throw FormatError(path, "magic number", fmt::format("expected {:#010x}, found {:#010x}", expected, magic));
   }
-  const Tensor values(read_extents(*source, path, rank), DType::uint8, MemoryKind::data);
+  Tensor values(read_extents(*source, path, rank), DType::uint8, MemoryKind::data);
   const std::size_t count = source->read(values.span<std::uint8_t>());
   if (count != values.bytes()) {
     throw FormatError(path, "values",

@@ -47,11 +47,12 @@ THIRD_PARTY = [
     (r"hwloc.*\.h", ["launch"]),
     (r"(gtest|gmock|benchmark)/.*", []),
 ]
-POSIX = r"(sys|netinet|arpa|linux)/\w+\.h|(unistd|fcntl|sched|signal|stdlib|string|poll|pthread|netdb|dlfcn|errno|time)\.h"
+POSIX = (r"(sys|netinet|arpa|linux)/\w+\.h|"
+         r"(unistd|fcntl|sched|signal|stdlib|string|poll|pthread|netdb|dlfcn|errno|time)\.h")
 STANDARD = r"[a-z_0-9]+"  # the standard library's headers alone have no ending
 
-# Where a choice between backends may be compiled in.
-BACKEND_CHOICE = ["src/core/", "kernels/kernel.hpp"]
+# Where a choice between backends may be compiled in, beside files named factory.
+BACKEND_CHOICE = ["src/core/", "kernels/kernel.hpp", "kernels/cuda/"]
 BACKEND_MACRO = r"\b(MPDIST_\w+|__CUDACC__)\b"
 
 SPDX = "SPDX-License-Identifier: Apache-2.0"
@@ -96,7 +97,7 @@ def code_problems(path, text, root):
     layer = layer_of(path)
     if layer is None:
         return
-    may_choose = within(path, ["kernels/cuda"]) or path.startswith(tuple(BACKEND_CHOICE)) or Path(path).stem == "factory"
+    may_choose = path.startswith(tuple(BACKEND_CHOICE)) or Path(path).stem == "factory"
     for number, line in enumerate(strip_comments(text).splitlines(), 1):
         include = re.match(r'\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)")', line)
         if include:
