@@ -70,7 +70,9 @@ def time_pytorch(options, model, dtype, layout):
     command = ["/usr/bin/python3", str(HERE / "pytorch_ddp.py"), "--model", model, "--dtype", dtype, "--layout", layout]
     for key in ("ranks", "batch", "dropout", "warmup", "steps", "data"):
         command += ["--" + key, str(getattr(options, key))]
-    found = json.loads(run(command))
+    # OpenBLAS chooses its kernels by the processor: a variable that pins older ones would slow PyTorch down.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
+    found = json.loads(run(command, env=environment))
     if "/blas/libblas" in found["blas"]:
         sys.exit("PyTorch uses the reference BLAS (%s), which makes its FP32 linear layers some 25 times slower than they need "
                  "to be: apt-get install libopenblas0-serial" % found["blas"])
