@@ -6,6 +6,7 @@
 
 #include "src/checkpoint/folder.hpp"
 #include "src/checkpoint/output_lock.hpp"
+#include "src/checkpoint/temporary_file.hpp"
 #include "src/checkpoint/writer.hpp"
 #include "src/core/log.hpp"
 #include "src/train/agreement.hpp"
@@ -43,7 +44,9 @@ struct Checkpoints::Files {
       : output(config.run.output_directory()),
         folder(output + "/checkpoints"),
         lock(made(folder, output)),
-        writer(config.checkpoint.keep) {}
+        writer(config.checkpoint.keep) {
+    for (const std::string& place : {output, folder}) checkpoint::remove_dead_temporaries(place);
+  }
 
   /// Makes the folder of the checkpoints; returns the output directory.
   static const std::string& made(const std::string& folder, const std::string& output) {
