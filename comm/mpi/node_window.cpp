@@ -59,13 +59,17 @@ NodeWindow::NodeWindow(const MpiGroup& world, const Topology& topology, std::siz
                        std::int64_t shared_memory_limit)
     : topology_(topology), bytes_(bytes), crosses_nodes_(topology.node.size() < world.size()) {
   reserve(world, shared_memory_limit);
-  if (in_window()) return;
+  if (in_window()) {
+    Pool::host().count_external(static_cast<std::int64_t>(bytes_), MemoryKind::gradients);
+    return;
+  }
   private_memory_ = Tensor(Shape{static_cast<std::int64_t>(bytes)}, DType::uint8, MemoryKind::gradients);
   std::memset(private_memory_.raw(), 0, bytes);
   parts_ = {static_cast<std::byte*>(private_memory_.raw())};
 }
 
 NodeWindow::~NodeWindow() {
+  if (in_window()) Pool::host().count_external(-static_cast<std::int64_t>(bytes_), MemoryKind::gradients);
   if (!unwinding_.unwinding()) free_window();
 }
 

@@ -97,6 +97,13 @@ MemoryUse Pool::use() const {
   return use_;
 }
 
+void Pool::count_external(std::int64_t bytes, MemoryKind kind) {
+  std::lock_guard lock(mutex_);
+  const auto k = static_cast<std::size_t>(kind);
+  use_.now[k] += bytes;
+  use_.peak[k] = std::max(use_.peak[k], use_.now[k]);
+}
+
 void Pool::reset_peaks() {
   std::lock_guard lock(mutex_);
   use_.peak = use_.now;

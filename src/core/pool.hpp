@@ -69,6 +69,8 @@ class Pool {
   BlockRef allocate(std::size_t bytes, MemoryKind kind);
   MemoryUse use() const;
   void reset_peaks();
+  /// Counts memory that came from elsewhere (a window shared by ranks) as `bytes` more, or fewer, in use.
+  void count_external(std::int64_t bytes, MemoryKind kind);
   Device device() const { return device_; }
 
   /// The process's pool for host memory. Lives until the process ends.

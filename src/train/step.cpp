@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 
+#include "comm/factory.hpp"
 #include "src/optim/clipping.hpp"
 #include "src/train/diagnosis.hpp"
 #include "src/train/disagreement.hpp"
@@ -27,7 +28,8 @@ StepRunner::StepRunner(const Config& config, const Plan& plan, TrainingState& st
                {.wire = plan.wire,
                 .shards = plan.shards,
                 .tree = config.comm.reduction == "tree",
-                .bucket_bytes = static_cast<std::int64_t>(config.comm.bucket_mib * 1048576.0)}),
+                .bucket_bytes = static_cast<std::int64_t>(config.comm.bucket_mib * 1048576.0),
+                .overlap = comm::has_spare_cpus(communicator, static_cast<int>(config.run.threads_per_rank))}),
       statistics_(state.store.parameters().size()) {
   for (const Parameter* p : state.store.parameters()) segments_.push_back({p->offset, p->elements()});
 }
