@@ -16,6 +16,7 @@
 
 #include "launch/commands.hpp"
 #include "launch/guard.hpp"
+#include "launch/machine.hpp"
 #include "launch/process.hpp"
 #include "launch/versions.hpp"
 
@@ -24,20 +25,8 @@ namespace {
 
 constexpr const char* kFashionMnist = "/usr/share/datasets/fashion-mnist";
 
-/// The value of the first line "name : value" of a file such as /proc/cpuinfo; empty when there is none.
-std::string field(const char* path, const std::string& name) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    const std::size_t colon = line.find(':');
-    if (!line.starts_with(name) || colon == std::string::npos) continue;
-    const std::size_t begin = line.find_first_not_of(" \t", colon + 1);
-    return begin == std::string::npos ? "" : line.substr(begin);
-  }
-  return {};
-}
-
 std::set<std::string> processor_flags() {
-  std::istringstream words(field("/proc/cpuinfo", "flags"));
+  std::istringstream words(machine_field("/proc/cpuinfo", "flags"));
   return {std::istream_iterator<std::string>(words), {}};
 }
 
@@ -74,7 +63,7 @@ void print_machine(std::vector<std::string>& advice) {
   char host[256] = {};
   gethostname(host, sizeof host - 1);
   print("host", host);
-  print("processor", field("/proc/cpuinfo", "model name"));
+  print("processor", processor_model());
   print_types(processor_flags(), advice);
   const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
   print("usable CPUs", fmt::format("{} of {}", usable_cpus(), cpus));

@@ -10,6 +10,7 @@
 #include "kernels/threads.hpp"
 #include "launch/commands.hpp"
 #include "launch/guard.hpp"
+#include "launch/machine.hpp"
 #include "launch/process.hpp"
 #include "launch/shared_config.hpp"
 #include "launch/versions.hpp"
@@ -27,6 +28,8 @@ int train_command(const ConfigArguments& arguments) {
     return static_cast<int>(train::run(config, communicator,
                                        {.stop_requested = stop_requested,
                                         .faults = faults ? faults : "",
+                                        .machine_cpus = machine_cpus(),
+                                        .device = processor_model(),
                                         .versions = versions_line(),
                                         .facts = version_facts(),
                                         .started = started}));

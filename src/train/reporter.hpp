@@ -16,6 +16,8 @@ struct StartRecord {
   std::string resumed_from = {};         ///< path of the checkpoint; empty for a new run
   std::string name = {}, compute = {};   ///< run.name; "fp16"
   std::int64_t ranks = 1, nodes = 1, threads_per_rank = 1;
+  std::string devices = {};    ///< distinct models, "AMD EPYC"
+  std::string transport = {};  ///< how gradients travel: "shared memory", ...
   std::int64_t global_batch = 0, shards = 0, parameters = 0;
   std::int64_t training_samples = 0, evaluation_samples = 0;
 };
@@ -25,6 +27,7 @@ struct StepRecord {
   double epoch = 0, loss = 0, accuracy = 0, lr = 0;
   double loss_scale = 0;                               ///< at which the step ran
   std::int64_t skipped = 0;                            ///< since step 0
+  std::int64_t saturated = 0;                          ///< working elements beyond the compute type, after this update
   double grad_norm = 0;                                ///< of the unscaled gradient, before clipping
   double step_ms = 0;                                  ///< mean since the record before
   double samples_per_s = 0;                            ///< of all ranks, over the same steps

@@ -63,6 +63,9 @@ void ConsoleReporter::start(const StartRecord& r) {
   const std::string from = r.resumed_from.empty() ? "" : fmt::format(", from {} (step {})", r.resumed_from, r.step);
   console_.line(fmt::format("{}: {} parameters in {}, batch {} in {} shards, {} training samples{}", r.name,
                             r.parameters, r.compute, r.global_batch, r.shards, r.training_samples, from));
+  console_.line(fmt::format("{} rank{} on {} node{} ({}), {} thread{} a rank, gradients by {}", r.ranks,
+                            r.ranks > 1 ? "s" : "", r.nodes, r.nodes > 1 ? "s" : "", r.devices, r.threads_per_rank,
+                            r.threads_per_rank > 1 ? "s" : "", r.transport));
 }
 
 void ConsoleReporter::step(const StepRecord& r) {

@@ -4,7 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <set>
 #include <span>
+
+#include <fmt/ranges.h>
+
+#include "src/core/log.hpp"
 
 #include "src/train/manifest.hpp"
 #include "src/train/metrics.hpp"
@@ -24,26 +29,52 @@ void RunLog::start(const TrainingState& state, const std::string& resumed_from, 
   });
   const std::vector<int>& nodes = communicator_.nodes();
   for (const auto& reporter : reporters_) {
-    reporter->start({.step = state.step,
-                     .attempted = state.attempted,
-                     .resumed_from = resumed_from,
-                     .name = config_.run.name,
-                     .compute = config_.precision.compute,
-                     .ranks = plan_.ranks,
-                     .nodes = 1 + *std::max_element(nodes.begin(), nodes.end()),
-                     .threads_per_rank = config_.run.threads_per_rank,
-                     .global_batch = plan_.global_batch,
-                     .shards = plan_.shards,
-                     .parameters = state.store.trainable(),
-                     .training_samples = datasets.train->size(),
-                     .evaluation_samples = datasets.test->size()});
+    reporter->start(
+        {.step = state.step,
+         .attempted = state.attempted,
+         .resumed_from = resumed_from,
+         .name = config_.run.name,
+         .compute = config_.precision.compute,
+         .ranks = plan_.ranks,
+         .nodes = 1 + *std::max_element(nodes.begin(), nodes.end()),
+         .threads_per_rank = config_.run.threads_per_rank,
+         .devices = fmt::format("{}", fmt::join(std::set<std::string>(devices.begin(), devices.end()), ", ")),
+         .transport = transport(),
+         .global_batch = plan_.global_batch,
+         .shards = plan_.shards,
+         .parameters = state.store.trainable(),
+         .training_samples = datasets.train->size(),
+         .evaluation_samples = datasets.test->size()});
   }
+  point_out_idle_cpus();
   last_record_ = Clock::now();
+}
+
+/// How the reduced gradient comes about on these nodes.
+std::string RunLog::transport() const {
+  const std::vector<int>& nodes = communicator_.nodes();
+  const std::set<int> distinct(nodes.begin(), nodes.end());
+  if (nodes.size() == 1) return "none (one rank)";
+  const std::string way =
+      config_.comm.reduction == "tree" ? "" : "MPI_Allreduce (same bits at this number of ranks only)";
+  if (!way.empty()) return way;
+  if (distinct.size() == 1) return "shared memory";
+  return distinct.size() == nodes.size() ? "messages" : "shared memory within nodes, messages between";
+}
+
+void RunLog::point_out_idle_cpus() const {
+  const std::vector<int>& nodes = communicator_.nodes();
+  const std::int64_t busy = std::count(nodes.begin(), nodes.end(), 0) * config_.run.threads_per_rank;
+  if (busy >= context_.machine_cpus) return;
+  log::info("{} of {} CPUs of {} have nothing to do; more ranks would use them ({} fit)", context_.machine_cpus - busy,
+            context_.machine_cpus, communicator_.hosts()[0], fmt::join(fitting_ranks(plan_.shards), ", "));
 }
 
 void RunLog::open_files(const TrainingState& state, const std::vector<std::string>& devices) {
   const std::string output = config_.run.output_directory();
-  std::ofstream(output + "/config.toml") << to_toml(config_);
+  std::ofstream config_file(output + "/config.toml");
+  config_file << to_toml(config_) << std::flush;
+  if (!config_file) throw Error(ExitCode::retry, output + "/config.toml cannot be written: is the disk full?");
   Manifest manifest{.seed = config_.run.seed,
                     .threads_per_rank = config_.run.threads_per_rank,
                     .hosts = communicator_.hosts(),
@@ -63,6 +94,11 @@ void RunLog::step(const StepReport& report, const StepRunner& runner, const Trai
   bytes_before_ = bytes;
   ++steps_since_record_;
   if (report.event != precision::StepEvent::clean) overflow(report);
+  if (report.saturated > saturated_before_) {
+    log::info("step {}: {} weights lie beyond the range of {}; their working copies saturate", report.step,
+              report.saturated, config_.precision.compute);
+  }
+  saturated_before_ = report.saturated;
   if (report.attempted % config_.log.every != 0 && !plan_.finished(state.step, state.attempted)) return;
 
   std::vector<std::int64_t> all(2 * static_cast<std::size_t>(plan_.ranks));
@@ -78,6 +114,7 @@ void RunLog::step(const StepReport& report, const StepRunner& runner, const Trai
       .lr = report.lr,
       .loss_scale = report.loss_scale,
       .skipped = state.skipped,
+      .saturated = report.saturated,
       .grad_norm = report.grad_norm,
       .step_ms = 1e3 * elapsed_s / steps,
       .samples_per_s = steps * static_cast<double>(plan_.global_batch) / elapsed_s,

@@ -35,6 +35,8 @@ class RunLog {
   using Clock = std::chrono::steady_clock;
   void open_files(const TrainingState& state, const std::vector<std::string>& devices);
   void overflow(const StepReport& report);
+  std::string transport() const;
+  void point_out_idle_cpus() const;
 
   const Config& config_;
   const Plan& plan_;
@@ -43,7 +45,8 @@ class RunLog {
   std::vector<std::unique_ptr<Reporter>> reporters_;  ///< rank 0 only
   Clock::time_point last_record_ = Clock::now();
   std::int64_t steps_since_record_ = 0;
-  std::int64_t bytes_before_ = 0;  ///< sent up to the step before
+  std::int64_t bytes_before_ = 0;      ///< sent up to the step before
+  std::int64_t saturated_before_ = 0;  ///< in the step before
 };
 
 }  // namespace mpdist::train

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -15,6 +16,7 @@ namespace mpdist::train {
 struct RunContext {
   std::function<bool()> stop_requested = [] { return false; };  ///< a signal asked this rank to stop
   std::string faults;                                           ///< MPDIST_FAULT
+  std::int64_t machine_cpus = 1;                                ///< of this rank's machine
   std::string device;                                           ///< model name of what this rank computes on
   std::string versions;                                         ///< one line: program, libraries, instruction set
   std::vector<Fact> facts;  ///< of this rank, equal on all: build, libraries, instruction set
