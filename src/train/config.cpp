@@ -13,6 +13,7 @@
 #include "src/core/error.hpp"
 #include "src/train/config_tables.hpp"
 #include "src/train/config_validate.hpp"
+#include "src/train/registry.hpp"
 #include "src/train/schema_toml.hpp"
 #include "src/train/suggest.hpp"
 
@@ -22,6 +23,7 @@ namespace {
 /// Refuses tables that nobody reads, and values where a table belongs.
 void check_tables(const std::vector<Table>& all, const ConfigSource& source) {
   std::vector<std::string> known;
+  known.reserve(all.size());
   for (const Table& table : all) known.push_back(table.name);
   for (const auto& [name, node] : source.root()) {
     const std::string path(name.str());
@@ -47,10 +49,7 @@ void select(Config& config, const ConfigSource& source) {
                    &choice.selected->name,
                    {.help = {}, .allowed = choice.names(), .required = choice.selected->name.empty()}};
     read_key(choice.table, name, source);
-    const auto entry = std::find_if(choice.entries.begin(), choice.entries.end(),
-                                    [&](const auto& e) { return e.name == choice.selected->name; });
-    require(entry != choice.entries.end(), "the default of {}.{} is in no registry", choice.table, choice.key);
-    choice.selected->options = entry->options();
+    choice.selected->options = entry_named(choice.entries, choice.selected->name).options();
   }
 }
 

@@ -29,12 +29,11 @@ void describe(RunConfig& run, Schema& schema) {
       .key("device", run.device, {.help = "where ranks compute", .allowed = {"auto", "cpu"}, .resume_may_change = true})
       .key("threads_per_rank", run.threads_per_rank,
            {.help = "compute threads of a rank; other counts give other bits", .minimum = 1, .maximum = 1024})
-      .key(
-          "audit_every", run.audit_every,
-          {.help = "compare weights and optimizer state of all ranks every so many attempted steps",
-           .unit = "steps",
-           .minimum = 1,
-           .resume_may_change = true})
+      .key("audit_every", run.audit_every,
+           {.help = "compare weights and optimizer state of all ranks every so many attempted steps",
+            .unit = "steps",
+            .minimum = 1,
+            .resume_may_change = true})
       .key("time_limit_s", run.time_limit_s,
            {.help = "save and stop after this time; 0: no limit", .unit = "s", .minimum = 0, .resume_may_change = true})
       .key("branch", run.branch,
@@ -168,6 +167,7 @@ std::vector<Choice::Entry> entries_of(const Registry& registry) {
 
 std::vector<std::string> Choice::names() const {
   std::vector<std::string> all;
+  all.reserve(entries.size());
   for (const Entry& entry : entries) all.push_back(entry.name);
   return all;
 }

@@ -6,18 +6,10 @@
 
 #include "kernels/cast.hpp"
 #include "src/models/registry.hpp"
+#include "src/train/registry.hpp"
 
 namespace mpdist::train {
 namespace {
-
-/// The entry of a registry by name; the config has been validated, so it is there.
-template <class Entry>
-const Entry& find(const std::vector<Entry>& table, const std::string& name) {
-  for (const Entry& entry : table) {
-    if (entry.name == name) return entry;
-  }
-  throw InvalidArgument("no registry entry named " + name);
-}
 
 /// 64-bit values keep all their bits as signed integers in the file.
 std::int64_t as_signed(std::uint64_t value) {
@@ -41,9 +33,9 @@ std::vector<FlatArray> flat_arrays(const TrainingState& state) {
 }
 
 TrainingState::TrainingState(const Config& config, Shape image, std::int64_t classes, Stream& stream) {
-  model = find(models::models(), config.model.name).make(*config.model.options, store, image, classes);
+  model = entry_named(models::models(), config.model.name).make(*config.model.options, store, image, classes);
   store.finalize(config.precision.compute_type(), static_cast<std::uint64_t>(config.run.seed));
-  optimizer = find(optim::optimizers(), config.optimizer.optimizer.name)
+  optimizer = entry_named(optim::optimizers(), config.optimizer.optimizer.name)
                   .make(*config.optimizer.optimizer.options, config.optimizer.common, store);
   if (config.optimizer.common.ema_decay > 0) ema.emplace(store, config.optimizer.common.ema_decay);
   scaler = precision::LossScaler(config.precision.scaler_options());

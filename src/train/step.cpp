@@ -66,7 +66,7 @@ StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, 
   }
   reducer_.release();
   report.step = state_.step;
-  report.saturated = saturated_;
+  report.saturated = state_.optimizer->saturated();
   report.attempted = ++state_.attempted;
   state_.scaler.update(report.event);
   report.new_loss_scale = state_.scaler.scale();
@@ -157,7 +157,6 @@ void StepRunner::update(const StepReport& report, double unscale) {
                                      .clip = optim::clip_factor(report.grad_norm, config_.optimizer.common.clip_norm),
                                      .lr = static_cast<float>(report.lr),
                                      .step = state_.step + 1});
-  saturated_ = state_.optimizer->saturated();
   if (state_.ema) state_.ema->update(stream_);
 }
 

@@ -31,7 +31,7 @@ struct StepReport {
   double new_loss_scale = 0;   ///< after it
   double lr = 0;
   double grad_norm = 0;        ///< of the unscaled mean gradient, before clipping
-  std::int64_t saturated = 0;  ///< working elements that the update saturated
+  std::int64_t saturated = 0;  ///< working elements that the last update saturated
   bool stop = false;           ///< some rank was asked to stop
   bool save = false;           ///< a checkpoint is due by the clock
   Diagnosis diagnosis = {};    ///< of a skipped step
@@ -83,7 +83,6 @@ class StepRunner {
   std::vector<kernels::TensorStatistics> statistics_;  ///< of the reduced gradient, by parameter
   Tensor reduced_;
   std::int64_t loss_terms_ = 0, forward_nonfinite_ = 0;  ///< local sums of this step
-  std::int64_t saturated_ = 0;
 };
 
 }  // namespace mpdist::train

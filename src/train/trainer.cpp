@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/train/trainer.hpp"
 
-#include <algorithm>
 #include <optional>
 
 #include "data/loader.hpp"
@@ -11,6 +10,7 @@
 #include "src/train/datasets.hpp"
 #include "src/train/evaluator.hpp"
 #include "src/train/faults.hpp"
+#include "src/train/registry.hpp"
 #include "src/train/run_log.hpp"
 #include "src/train/step.hpp"
 
@@ -21,11 +21,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-template <class Entry>
-const Entry& entry_named(const std::vector<Entry>& table, const std::string& name) {
-  return *std::find_if(table.begin(), table.end(), [&](const Entry& entry) { return entry.name == name; });
 }
 
 /// What `make` returns, made on every rank together.
@@ -170,7 +165,8 @@ void Trainer::after_step(const StepReport& report, StepRunner& runner, Checkpoin
                                   "from an earlier checkpoint",
                                   config_.precision.scaler.patience, report.new_loss_scale, report.diagnosis.text)));
   }
-  stopped_ = report.stop;
+  stopped_ =
+      report.stop && !plan_.finished(state_.step, state_.attempted);  // a request at the very end changes nothing
   const bool applied = report.event == precision::StepEvent::clean;
   if (applied && config_.evaluate.every > 0 && state_.step % config_.evaluate.every == 0)
     evaluate_now(checkpoints, log);
