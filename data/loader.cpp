@@ -62,7 +62,7 @@ struct Loader::Impl {
   Impl(const Dataset& data, Augmentation augment, Sampler samples, LoaderOptions opts);
   Batch build(std::int64_t k, RowWriter& writer) const;
   Batch take(std::int64_t k);
-  void work(const std::stop_token& stop);
+  void work(const std::stop_token& stop, RowWriter& writer);
   Slot& slot(std::int64_t k) { return slots[static_cast<std::size_t>(k % options.prefetch)]; }
 
   const Dataset& dataset;
@@ -95,7 +95,8 @@ Loader::Impl::Impl(const Dataset& data, Augmentation augment, Sampler samples, L
   require(samples.size() == data.size(), "loader: a sampler over {} of {} samples", samples.size(), data.size());
   slots.resize(static_cast<std::size_t>(opts.prefetch));
   for (std::int64_t i = 0; i < opts.workers; ++i) {
-    workers.emplace_back([this](const std::stop_token& stop) { work(stop); });
+    workers.emplace_back(
+        [this, writer = RowWriter(dataset, augmentation)](const std::stop_token& stop) mutable { work(stop, writer); });
   }
 }
 
@@ -108,8 +109,7 @@ Batch Loader::Impl::build(std::int64_t k, RowWriter& writer) const {
   return batch;
 }
 
-void Loader::Impl::work(const std::stop_token& stop) {
-  RowWriter writer(dataset, augmentation);
+void Loader::Impl::work(const std::stop_token& stop, RowWriter& writer) {
   std::unique_lock lock(mutex);
   while (may_work.wait(lock, stop, [this] { return wanted >= 0 && claim < wanted + options.prefetch; })) {
     const std::int64_t k = claim++;

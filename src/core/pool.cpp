@@ -74,7 +74,8 @@ BlockRef Pool::allocate(std::size_t bytes, MemoryKind kind) {
     }
     block = new Block{.data = data, .size = size, .pool = this};
     blocks_.push_back(block);
-    free_[size].reserve(free_[size].size() + 16);
+    std::vector<Block*>& free = free_[size];
+    free.reserve(free.capacity() + 1);  // room for every block of its class: release() runs in destructors
     use_.reserved += static_cast<std::int64_t>(size);
     ++use_.system_allocations;
   }
