@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
@@ -34,11 +35,11 @@ void widen_mask() {
   sched_setaffinity(0, sizeof all, &all);  // a refusal leaves the mask as it was: slower, not wrong
 }
 
-volatile std::sig_atomic_t stop_signal = 0;
+std::atomic<int> stop_signal = 0;  // any thread may run the handler
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may not wait");
 
 extern "C" void note_stop(int signal) {
-  if (signal == SIGINT && stop_signal == SIGINT) std::_Exit(static_cast<int>(ExitCode::internal));
-  stop_signal = signal;
+  if (stop_signal.exchange(signal) == SIGINT && signal == SIGINT) std::_Exit(static_cast<int>(ExitCode::internal));
 }
 
 }  // namespace
