@@ -12,8 +12,8 @@ struct Conv2dGeometry {
   }
 };
 
-/// y[n,p,q,k] = activation(bias[k] + sum over r,s,c of weight[k,r,s,c] * x[n, p*stride+r-padding, q*stride+s-padding, c])
-/// (cross-correlation, as every framework): operands in the compute type, FP32 accumulation, rounded once on store.
+/// y[n,p,q,k] = activation(bias[k] + sum over r,s,c of weight[k,r,s,c] * x[n, p*stride+r-padding, q*stride+s-padding,
+/// c]) (cross-correlation, as every framework): operands in the compute type, FP32 accumulation, rounded once on store.
 struct Conv2dForward {
   Tensor x;       ///< [n, h, w, in] compute type
   Tensor weight;  ///< [out, kernel_h, kernel_w, in/groups] compute type
