@@ -112,6 +112,7 @@ void MetricsWriter::step(const StepRecord& record) {
                    {"lr", number(record.lr)},
                    {"loss_scale", number(record.loss_scale)},
                    {"skipped", record.skipped},
+                   {"saturated", record.saturated},
                    {"grad_norm", number(record.grad_norm)},
                    {"step_ms", number(record.step_ms)},
                    {"samples_per_s", number(record.samples_per_s)},
