@@ -4,6 +4,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -30,6 +31,13 @@ Failure current_failure() {
     return {one_line(error.what()), error.exit_code(), error.is_collective()};
   } catch (const std::bad_alloc&) {
     return {"out of memory"};
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::resource_unavailable_try_again) {  // of std::thread, which gives no reason
+      return {
+          "cannot start a thread: memory or the number of processes is limited (ulimit -v, ulimit -u, the cgroup's "
+          "pids.max); raise that limit or lower data.workers"};
+    }
+    return {"internal error: " + one_line(error.what())};
   } catch (const std::exception& error) {
     return {"internal error: " + one_line(error.what())};
   } catch (...) {

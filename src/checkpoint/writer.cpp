@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <system_error>
 #include <utility>
 
 #include "src/checkpoint/folder.hpp"
@@ -71,7 +72,11 @@ void Writer::begin(Checkpoint live, std::string path) {
   const BlockedSignals blocked;
   // A thread per save: it copies at the trainer's priority and lowers its own for good, which an ordinary user cannot
   // undo.
-  thread_ = std::thread([this, live = std::move(live), path = std::move(path)]() mutable { save(live, path); });
+  try {
+    thread_ = std::thread([this, live = std::move(live), path = std::move(path)]() mutable { save(live, path); });
+  } catch (const std::system_error& error) {
+    finish(fmt::format("no thread for this save: {}", error.what()), std::nullopt);
+  }
 }
 
 void Writer::wait_copied() {

@@ -7,6 +7,14 @@
 #include <fmt/ranges.h>
 
 namespace mpdist::train {
+namespace {
+
+/// Strings of the config bring their quotes along.
+std::string quoted(const std::string& value) {
+  return value.starts_with('"') ? value : '"' + value + '"';
+}
+
+}  // namespace
 
 void together(comm::Communicator& communicator, const std::function<void()>& local) {
   std::string failure;
@@ -46,8 +54,8 @@ void agree_on(comm::Communicator& communicator, const std::vector<Fact>& facts) 
     if (holders.size() == 1) continue;
     std::string text;
     for (const auto& [value, ranks] : holders) {
-      text += fmt::format("{}\"{}\" on rank{} {} ({})", text.empty() ? "" : ", ", value, ranks.size() > 1 ? "s" : "",
-                          fmt::join(ranks, ", "), communicator.hosts()[ranks[0]]);
+      text += fmt::format("{}{} on rank{} {} ({})", text.empty() ? "" : ", ", quoted(value),
+                          ranks.size() > 1 ? "s" : "", fmt::join(ranks, ", "), communicator.hosts()[ranks[0]]);
     }
     throw collective(
         UsageError(fmt::format("the ranks differ in {}: {}; start all ranks with the same program, libraries, "

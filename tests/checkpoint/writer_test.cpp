@@ -2,6 +2,7 @@
 #include "src/checkpoint/writer.hpp"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <signal.h>
 
 #include "src/checkpoint/folder.hpp"
@@ -130,6 +131,38 @@ TEST(Writer, TheDestructorFinishesTheSave) {
   const TemporaryFolder folder;
   Writer().begin(sample(8, kRows), folder / "a.h5");
   EXPECT_EQ(read(folder / "a.h5").integers.at("run/step"), 8);
+}
+
+/// New threads ask for a stack larger than the address space, so none starts.
+class NoRoomForThreads {
+ public:
+  NoRoomForThreads() {
+    pthread_getattr_default_np(&before_);
+    pthread_attr_t huge = before_;
+    pthread_attr_setstacksize(&huge, std::size_t{1} << 48);
+    pthread_setattr_default_np(&huge);
+  }
+  ~NoRoomForThreads() { pthread_setattr_default_np(&before_); }
+
+ private:
+  pthread_attr_t before_;
+};
+
+TEST(Writer, WithoutAThreadOneSaveFailsAndTheNextWorks) {
+  const TemporaryFolder folder;
+  Writer writer;
+  {
+    const NoRoomForThreads full;
+    writer.begin(sample(), folder / "a.h5");
+  }
+  writer.wait_copied();
+  EXPECT_FALSE(writer.busy());
+  const auto error = writer.take_error();
+  ASSERT_TRUE(error);
+  EXPECT_NE(error->find("no thread for this save"), std::string::npos) << *error;
+  writer.begin(sample(), folder / "a.h5");
+  writer.wait_written();
+  EXPECT_EQ(writer.take_error(), std::nullopt);
 }
 
 TEST(Writer, LeavesTheSignalMaskOfTheCallerAlone) {
