@@ -51,7 +51,7 @@ class Stop(LongSaveTest):
         self.finish("run", 4)
 
     def test_sigterm_to_mpirun_leaves_no_damage(self):
-        """mpirun leaves the ranks two seconds and returns a code of its own: whether the stop's save is made is luck."""
+        """mpirun leaves the ranks two seconds and returns a code of its own: whether a save is made is luck."""
         job = self.start("run", 2)
         self.assertTrue(job.wait_said(r"checkpoint \S+step_00000004"))
         job.process.send_signal(signal.SIGTERM)

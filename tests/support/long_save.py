@@ -58,16 +58,16 @@ class LongSaveTest(RunTest):
         cls.reference = os.path.join(cls.scratch, "reference", "checkpoints", f"step_{STEPS:08d}.h5")
 
     @staticmethod
-    def write_config(path, output):
+    def write_config(path, output, config=CONFIG):
         with open(path, "w", encoding="utf-8") as file:
-            file.write(CONFIG.replace("OUTPUT", output))
+            file.write(config.replace("OUTPUT", output))
 
     def start(self, name, ranks, *settings, env=None):
         """Starts or restarts the run `name` in the background."""
         config = self.path(name + ".toml")
         self.write_config(config, self.path(name))
-        job = Job([config] + [word for setting in settings for word in ("--set", setting)], ranks, self.path(name + ".log"),
-                  env)
+        words = [word for setting in settings for word in ("--set", setting)]
+        job = Job([config] + words, ranks, self.path(name + ".log"), env)
         self.addCleanup(job.kill)
         return job
 
@@ -88,7 +88,8 @@ class LongSaveTest(RunTest):
     def assert_as_undisturbed(self, name):
         self.assert_same_tensors(self.reference, self.checkpoint(name, STEPS))
         steps = self.events(name, "step")
-        self.assertEqual([event["attempted"] for event in steps], list(range(1, len(steps) + 1)), "a gap or a repetition")
+        attempted = [event["attempted"] for event in steps]
+        self.assertEqual(attempted, list(range(1, len(steps) + 1)), "a gap or a repetition")
         self.assertEqual(steps[-1]["step"], STEPS)
         self.assert_clean(name)
 
