@@ -30,6 +30,15 @@ struct Parameter {
   std::int64_t elements() const { return shape.elements(); }
 };
 
+/// Running statistics of one norm layer, FP32: running = (1-momentum)*running + momentum*(mean over the shards of a batch).
+struct Statistic {
+  std::string name;   ///< "stem.norm.mean"
+  std::int64_t elements = 0;
+  float initial = 0;
+  float momentum = 0.1F;
+  std::int64_t offset = 0;  ///< first element in the flat array
+};
+
 inline constexpr std::int64_t kParameterAlignment = 32;  ///< elements: slices stay 64-byte aligned in 16-bit types
 
 /// Flat arrays of one layout, in the order in which gradients become ready (the reverse of the order of registration):
@@ -41,6 +50,9 @@ class ParameterStore {
   Parameter& add(std::string layer, std::string leaf, Shape shape, ParameterRole role, Initializer initializer,
                  std::int64_t fan_in = 1, std::int64_t fan_out = 1);
 
+  /// Registers running statistics; the reference stays valid.
+  Statistic& add_statistic(std::string layer, std::string leaf, std::int64_t elements, float initial, float momentum);
+
   /// Lays the arrays out and fills the masters by their initializers; the working copy is written by the caller's
   /// kernel.
   void finalize(DType compute, std::uint64_t seed);
@@ -48,6 +60,11 @@ class ParameterStore {
   /// Parameters in gradient order.
   const std::vector<const Parameter*>& parameters() const { return ordered_; }
   const Parameter* find(std::string_view name) const;  ///< null when there is none
+
+  const std::deque<Statistic>& statistics_layout() const { return statistics_layout_; }
+  /// [sum of elements] FP32, all running statistics; empty for a model without norms.
+  const Tensor& statistics() const { return statistics_; }
+  static Tensor slice(const Tensor& flat, const Statistic& s) { return flat.rows(s.offset, s.offset + s.elements); }
 
   std::int64_t elements() const { return elements_; }    ///< of a flat array, with padding
   std::int64_t trainable() const { return trainable_; }  ///< without padding
@@ -65,7 +82,8 @@ class ParameterStore {
   std::vector<const Parameter*> ordered_;
   std::int64_t elements_ = 0, trainable_ = 0;
   DType compute_ = DType::fp32;
-  Tensor master_, working_;
+  std::deque<Statistic> statistics_layout_;
+  Tensor master_, working_, statistics_;
 };
 
 }  // namespace mpdist

@@ -4,11 +4,12 @@
 #include "src/models/cnn.hpp"
 #include "src/models/mlp.hpp"
 #include "src/models/model.hpp"
+#include "src/models/resnet.hpp"
 
 namespace mpdist::models {
 
 const std::vector<ModelEntry>& models() {
-  static const std::vector<ModelEntry> table = {mlp_entry(), cnn_entry()};
+  static const std::vector<ModelEntry> table = {mlp_entry(), cnn_entry(), resnet_entry()};
   return table;
 }
 

@@ -12,10 +12,12 @@ struct Conv2dOptions {
   std::int64_t in = 1, out = 1, kernel = 3;
   kernels::Conv2dGeometry geometry;
   bool relu = false;  ///< y = max(.., 0) in the same pass
+  bool bias = true;   ///< false before a norm, which has its own
 };
 
 /// 2-D convolution with bias, x [n, h, w, in], y [n, out_h, out_w, out]. Parameters <name>.weight
-/// [out, kernel, kernel, in/groups], He initialised, and <name>.bias [out], zero.
+/// [out, kernel, kernel, in/groups], He initialised, and, with `bias`, <name>.bias [out],
+/// zero.
 class Conv2d {
  public:
   Conv2d(ParameterStore& store, std::string name, Conv2dOptions options);
@@ -25,7 +27,7 @@ class Conv2d {
   std::string name_;
   Conv2dOptions options_;
   const Parameter* weight_;
-  const Parameter* bias_;
+  const Parameter* bias_ = nullptr;  ///< null without bias
 };
 
 }  // namespace mpdist::nn

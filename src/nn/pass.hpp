@@ -15,6 +15,7 @@ struct Pass {
   Observer* observer = nullptr;
   std::uint64_t seed = 0;           ///< of the run
   std::int64_t attempted = 0;       ///< attempted step: the time of random keys
+  Tensor shard_statistics = {};     ///< [statistics of the store] FP32: norms in training leave theirs here
   std::int64_t first_position = 0;  ///< place of row 0 in the global batch: the item of random keys
 
   bool training() const { return tape != nullptr; }

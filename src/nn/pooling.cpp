@@ -31,11 +31,19 @@ Variable average_pool(const Pass& pass, const std::string& name, const Variable&
   kernels::average_pool_forward(pass.stream, {.x = x.value, .y = y, .geometry = geometry});
   Tape* tape = pass.tape;
   return pass.finish(name, "average_pool", y, {},
-                     [tape, node = x.node, shape = x.value.shape(), geometry](const Tensor& dy) {
+                     [tape, node = x.node, shape = x.value.shape(), pooled = y.shape(), geometry](const Tensor& dy) {
                        const Tensor dx = gradient_like(*tape, shape, dy.dtype());
-                       kernels::average_pool_backward(tape->stream(), {.dy = dy, .dx = dx, .geometry = geometry});
+                       kernels::average_pool_backward(tape->stream(), {.dy = dy.reshaped(pooled), .dx = dx, .geometry = geometry});
                        tape->accumulate(node, dx);
                      });
+}
+
+Variable global_average_pool(const Pass& pass, const std::string& name, const Variable& x) {
+  const Shape& in = x.value.shape();
+  require(in[1] == in[2], "global_average_pool: square images expected, found {}", in.to_string());
+  Variable y = average_pool(pass, name, x, {.window = in[1], .stride = in[1]});
+  y.value = y.value.reshaped({in[0], in[3]});
+  return y;
 }
 
 }  // namespace mpdist::nn

@@ -13,4 +13,7 @@ Variable max_pool(const Pass& pass, const std::string& name, const Variable& x, 
 /// Mean of each window, padding counted as zero.
 Variable average_pool(const Pass& pass, const std::string& name, const Variable& x, kernels::PoolingGeometry geometry);
 
+/// Mean over height and width: [n, h, w, channels] -> [n, channels].
+Variable global_average_pool(const Pass& pass, const std::string& name, const Variable& x);
+
 }  // namespace mpdist::nn
