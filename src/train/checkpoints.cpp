@@ -30,8 +30,8 @@ void broadcast_state(TrainingState& state, comm::Communicator& communicator, Str
   communicator.broadcast(std::as_writable_bytes(std::span(counters)), 0);
   state.scaler.restore(scaler);
   state.step = counters[0], state.attempted = counters[1], state.skipped = counters[2];
-  for (const FlatArray& array : flat_arrays(state)) {
-    communicator.broadcast(std::as_writable_bytes(array.values.span<float>()), 0);
+  for (const checkpoint::NamedTensor& tensor : state_tensors(state)) {
+    communicator.broadcast(std::as_writable_bytes(tensor.values.span<float>()), 0);
   }
   state.refresh_working(stream);
 }

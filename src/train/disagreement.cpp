@@ -82,8 +82,8 @@ std::uint64_t digest_of(Stream& stream, const Tensor& flat) {
   return digest;
 }
 
-void throw_disagreement(comm::Communicator& communicator, Stream& stream, const ParameterStore& store,
-                        const SharedState& mine, const std::string& found_by) {
+void throw_disagreement(comm::Communicator& communicator, Stream& stream, const SharedState& mine,
+                        const std::string& found_by) {
   const std::string advice =
       "; the run ends here: restart from the last checkpoint, without that host if it happens again";
   for (const auto& [name, value] : mine.scalars) {
@@ -94,20 +94,17 @@ void throw_disagreement(comm::Communicator& communicator, Stream& stream, const 
                                               describe(communicator, parties), values[parties.minority.back()],
                                               parties.witness, values[parties.witness], advice)));
   }
-  for (const auto& [name, flat] : mine.arrays) {
-    if (!flat) continue;
-    std::vector<std::uint64_t> digests;
-    for (const Parameter* p : store.parameters()) digests.push_back(digest_of(stream, ParameterStore::slice(flat, *p)));
-    const std::vector<std::uint64_t> all = gather(communicator, digests);
-    for (const Parameter* p : store.parameters()) {
-      std::vector<std::uint64_t> values;
-      for (int rank = 0; rank < communicator.size(); ++rank) values.push_back(all[rank * digests.size() + p->index]);
-      if (std::all_of(values.begin(), values.end(), [&](std::uint64_t v) { return v == values[0]; })) continue;
-      const Parties parties = split(values);
-      throw collective(Disagreement(fmt::format(
-          "ranks disagree ({}): {} of {} differs on {}; {}{}", found_by, name, p->name, describe(communicator, parties),
-          first_difference(communicator, ParameterStore::slice(flat, *p), parties), advice)));
-    }
+  std::vector<std::uint64_t> digests;
+  for (const checkpoint::NamedTensor& tensor : mine.tensors) digests.push_back(digest_of(stream, tensor.values));
+  const std::vector<std::uint64_t> all = gather(communicator, digests);
+  for (std::size_t i = 0; i < mine.tensors.size(); ++i) {
+    std::vector<std::uint64_t> values;
+    for (int rank = 0; rank < communicator.size(); ++rank) values.push_back(all[rank * digests.size() + i]);
+    if (std::all_of(values.begin(), values.end(), [&](std::uint64_t v) { return v == values[0]; })) continue;
+    const Parties parties = split(values);
+    throw collective(Disagreement(fmt::format("ranks disagree ({}): {} differs on {}; {}{}", found_by, mine.tensors[i].path,
+                                              describe(communicator, parties),
+                                              first_difference(communicator, mine.tensors[i].values, parties), advice)));
   }
   throw collective(
       Disagreement(fmt::format("ranks disagreed ({}), but agree when asked again: memory or network corrupts "

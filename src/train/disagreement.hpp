@@ -6,24 +6,24 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
-#include "src/core/parameters.hpp"
+#include "src/checkpoint/checkpoint.hpp"
 #include "src/core/stream.hpp"
 
 namespace mpdist::train {
 
-/// What all ranks should hold alike: named scalars, and flat arrays of the store's layout.
+/// What all ranks should hold alike: named scalars and named tensors, in the same order on every rank.
 struct SharedState {
   std::vector<std::pair<std::string, std::uint64_t>> scalars;
-  std::vector<std::pair<std::string, Tensor>> arrays;
+  std::vector<checkpoint::NamedTensor> tensors;
 };
 
 /// Digest of a whole flat array (kernels::digest).
 std::uint64_t digest_of(Stream& stream, const Tensor& flat);
 
-/// Collective. Finds what differs between the ranks, scalars first, then arrays tensor by tensor, and throws a
+/// Collective. Finds what differs between the ranks, scalars first, then tensors, and throws a
 /// collective Disagreement that names the ranks outside the majority (with a tie: all candidates), the tensor, its
 /// first differing element and the values.
-[[noreturn]] void throw_disagreement(comm::Communicator& communicator, Stream& stream, const ParameterStore& store,
-                                     const SharedState& mine, const std::string& found_by);
+[[noreturn]] void throw_disagreement(comm::Communicator& communicator, Stream& stream, const SharedState& mine,
+                                     const std::string& found_by);
 
 }  // namespace mpdist::train

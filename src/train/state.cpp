@@ -25,11 +25,24 @@ const std::int64_t& integer(const checkpoint::Checkpoint& checkpoint, const std:
 
 }  // namespace
 
-std::vector<FlatArray> flat_arrays(const TrainingState& state) {
-  std::vector<FlatArray> arrays = {{"master", state.store.master()}};
-  for (const optim::Slot& slot : state.optimizer->slots()) arrays.push_back({"optimizer/" + slot.name, slot.values});
-  if (state.ema) arrays.push_back({"ema", state.ema->average()});
-  return arrays;
+std::vector<checkpoint::NamedTensor> parameter_views(const ParameterStore& store, const std::string& folder,
+                                                     const Tensor& flat) {
+  std::vector<checkpoint::NamedTensor> views;
+  for (const Parameter* p : store.parameters()) views.push_back({folder + "/" + p->name, ParameterStore::slice(flat, *p)});
+  return views;
+}
+
+std::vector<checkpoint::NamedTensor> state_tensors(const TrainingState& state) {
+  std::vector<checkpoint::NamedTensor> all = parameter_views(state.store, "master", state.store.master());
+  const auto append = [&](const std::string& folder, const Tensor& flat) {
+    for (checkpoint::NamedTensor& view : parameter_views(state.store, folder, flat)) all.push_back(std::move(view));
+  };
+  for (const optim::Slot& slot : state.optimizer->slots()) append("optimizer/" + slot.name, slot.values);
+  if (state.ema) append("ema", state.ema->average());
+  for (const Statistic& s : state.store.statistics_layout()) {
+    all.push_back({"statistics/" + s.name, ParameterStore::slice(state.store.statistics(), s)});
+  }
+  return all;
 }
 
 TrainingState::TrainingState(const Config& config, Shape image, std::int64_t classes, Stream& stream) {
@@ -51,12 +64,7 @@ std::int64_t TrainingState::refresh_working(Stream& stream) const {
 }
 
 checkpoint::Checkpoint to_checkpoint(const TrainingState& state, const Config& config, const RunFacts& facts) {
-  checkpoint::Checkpoint result;
-  for (const FlatArray& array : flat_arrays(state)) {
-    for (const Parameter* p : state.store.parameters()) {
-      result.tensors.push_back({array.folder + "/" + p->name, ParameterStore::slice(array.values, *p)});
-    }
-  }
+  checkpoint::Checkpoint result{.tensors = state_tensors(state)};
   const precision::LossScalerState& scaler = state.scaler.state();
   const std::int64_t cursor = state.attempted * config.batch.global;
   result.reals = {{"scaler/scale", scaler.scale}};
@@ -87,19 +95,15 @@ void from_checkpoint(TrainingState& state, const checkpoint::Checkpoint& checkpo
                      Stream& stream) {
   std::map<std::string, Tensor> saved;
   for (const checkpoint::NamedTensor& tensor : checkpoint.tensors) saved[tensor.path] = tensor.values;
-  for (const FlatArray& array : flat_arrays(state)) {
-    for (const Parameter* p : state.store.parameters()) {
-      const std::string path = array.folder + "/" + p->name;
-      const auto found = saved.find(path);
-      if (found == saved.end()) throw FormatError(file, path, "is missing: the model or optimizer of this run has it");
-      if (!(found->second.shape() == p->shape)) {
-        throw FormatError(
-            file, path,
-            fmt::format("shape {} expected, found {}", p->shape.to_string(), found->second.shape().to_string()));
-      }
-      std::memcpy(ParameterStore::slice(array.values, *p).raw(), found->second.raw(), found->second.bytes());
-      saved.erase(found);
+  for (const checkpoint::NamedTensor& mine : state_tensors(state)) {
+    const auto found = saved.find(mine.path);
+    if (found == saved.end()) throw FormatError(file, mine.path, "is missing: the model or optimizer of this run has it");
+    if (!(found->second.shape() == mine.values.shape())) {
+      throw FormatError(file, mine.path, fmt::format("shape {} expected, found {}", mine.values.shape().to_string(),
+                                                     found->second.shape().to_string()));
     }
+    std::memcpy(mine.values.raw(), found->second.raw(), found->second.bytes());
+    saved.erase(found);
   }
   if (!saved.empty())
     throw FormatError(file, saved.begin()->first, "is not part of the model or optimizer of this run");

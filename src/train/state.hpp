@@ -34,13 +34,13 @@ struct TrainingState {
   std::int64_t refresh_working(Stream& stream) const;
 };
 
-/// One flat array of the store's layout and the folder that its tensors have in a checkpoint.
-struct FlatArray {
-  std::string folder;  ///< "master", "optimizer/momentum", "ema"
-  Tensor values;       ///< [elements] FP32
-};
-/// All that a checkpoint keeps of the state in flat arrays.
-std::vector<FlatArray> flat_arrays(const TrainingState& state);
+/// All that a checkpoint keeps of the state, as views under their paths: "master/conv1.weight",
+/// "optimizer/momentum/conv1.weight", "ema/...", "statistics/stem.norm.mean".
+std::vector<checkpoint::NamedTensor> state_tensors(const TrainingState& state);
+
+/// Views of every parameter in a flat array of the store's layout, under "<folder>/<parameter>".
+std::vector<checkpoint::NamedTensor> parameter_views(const ParameterStore& store, const std::string& folder,
+                                                     const Tensor& flat);
 
 /// Facts about the run that a checkpoint keeps beside the state.
 struct RunFacts {

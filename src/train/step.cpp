@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/train/step.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
 #include "comm/factory.hpp"
+#include "kernels/ema_update.hpp"
 #include "src/optim/clipping.hpp"
 #include "src/train/diagnosis.hpp"
 #include "src/train/disagreement.hpp"
@@ -78,15 +80,21 @@ void StepRunner::forward_backward(const data::Batch& batch, double gradient_scal
   loss_terms_ = forward_nonfinite_ = 0;
   for (std::int64_t local = 0; local < plan_.local_shards; ++local) {
     faults_.enter(batch.attempted, communicator_.rank() * plan_.local_shards + local);
-    const nn::LossSums sums = pass.run(batch, local, gradient_scale, faults_.empty() ? nullptr : &faults_,
+    const ShardResult shard = pass.run(batch, local, gradient_scale, faults_.empty() ? nullptr : &faults_,
                                        [&](const Parameter& parameter, const Tensor& gradient) {
                                          faults_.parameter_gradient(parameter, gradient);
                                          reducer_.leaf(stream_, parameter, local, gradient);
                                        });
-    const float values[] = {sums.loss, static_cast<float>(sums.correct)};
-    reducer_.values(local, values);
-    loss_terms_ += sums.terms;
-    if (!std::isfinite(sums.loss)) ++forward_nonfinite_;
+    values_ = {shard.sums.loss, static_cast<float>(shard.sums.correct)};
+    if (shard.statistics) {
+      const std::span<const float> statistics = shard.statistics.span<float>();
+      values_.insert(values_.end(), statistics.begin(), statistics.end());
+    }
+    reducer_.values(local, values_);
+    loss_terms_ += shard.sums.terms;
+    // Infinite statistics would spoil the running ones, even where ReLU hides them from the loss.
+    const auto finite = [](float value) { return std::isfinite(value); };
+    if (!std::all_of(values_.begin(), values_.end(), finite)) ++forward_nonfinite_;
   }
 }
 
@@ -122,6 +130,7 @@ void StepRunner::fill_audit(Verdict& verdict) const {
   std::uint64_t slots = 0;
   for (const optim::Slot& slot : state_.optimizer->slots()) slots = slots * 3 + digest_of(stream_, slot.values);
   verdict.equal[Verdict::audit_optimizer] = slots;
+  verdict.equal[Verdict::audit_statistics] = digest_of(stream_, state_.store.statistics());
   if (state_.ema) verdict.equal[Verdict::audit_ema] = digest_of(stream_, state_.ema->average());
 }
 
@@ -136,9 +145,13 @@ Verdict StepRunner::merge(const Verdict& mine, bool audit) {
   for (Verdict::Equal entry : different) {
     if (entry <= Verdict::cursor) shared.scalars.emplace_back(Verdict::name_of(entry), mine.equal[entry]);
   }
-  shared.arrays = {{"the reduced gradient", reduced_}, {"the working copy", state_.store.working()}};
-  for (const FlatArray& array : flat_arrays(state_)) shared.arrays.emplace_back(array.folder, array.values);
-  throw_disagreement(communicator_, stream_, state_.store, shared,
+  const auto append = [&](const std::vector<checkpoint::NamedTensor>& tensors) {
+    shared.tensors.insert(shared.tensors.end(), tensors.begin(), tensors.end());
+  };
+  if (reduced_) append(parameter_views(state_.store, "reduced gradient", reduced_));
+  append(parameter_views(state_.store, "working copy", state_.store.working()));
+  append(state_tensors(state_));
+  throw_disagreement(communicator_, stream_, shared,
                      fmt::format("{} of attempted step {}", audit ? "audit" : "verdict", state_.attempted));
 }
 
@@ -158,6 +171,22 @@ void StepRunner::update(const StepReport& report, double unscale) {
                                      .lr = static_cast<float>(report.lr),
                                      .step = state_.step + 1});
   if (state_.ema) state_.ema->update(stream_);
+  update_statistics();
+}
+
+/// running = (1-momentum)*running + momentum * (tree sum of the shards' statistics) / S.
+void StepRunner::update_statistics() {
+  const Tensor& running = state_.store.statistics();
+  if (!running) return;
+  const std::span<const float> sums = reducer_.reduced_values().subspan(2);
+  const Tensor mean(running.shape(), DType::fp32, MemoryKind::activations);
+  const auto shards = static_cast<float>(plan_.shards);
+  std::transform(sums.begin(), sums.end(), mean.data<float>(), [&](float sum) { return sum / shards; });
+  for (const Statistic& s : state_.store.statistics_layout()) {
+    kernels::ema_update(stream_, {.average = ParameterStore::slice(running, s),
+                                  .value = ParameterStore::slice(mean, s),
+                                  .decay = 1 - s.momentum});
+  }
 }
 
 /// Why the step is skipped. A non-finite loss is replayed; the first bad leaf travelled with the verdict; where every

@@ -69,6 +69,7 @@ class StepRunner {
   void fill_audit(precision::Verdict& verdict) const;
   precision::Verdict merge(const precision::Verdict& mine, bool audit);
   void update(const StepReport& report, double unscale);
+  void update_statistics();
   Diagnosis explain(const data::Batch& batch, const precision::Verdict& verdict, const StepReport& report);
 
   const Config& config_;
@@ -82,6 +83,7 @@ class StepRunner {
   std::vector<kernels::SegmentSpan> segments_;         ///< by parameter, in gradient order
   std::vector<kernels::TensorStatistics> statistics_;  ///< of the reduced gradient, by parameter
   Tensor reduced_;
+  std::vector<float> values_;                          ///< of one shard: loss, correct, statistics
   std::int64_t loss_terms_ = 0, forward_nonfinite_ = 0;  ///< local sums of this step
 };
 

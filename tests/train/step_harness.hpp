@@ -59,7 +59,7 @@ struct StepHarness {
   /// Every bit of masters, working copy, optimizer slots and average.
   std::vector<std::vector<double>> everything() const {
     std::vector<std::vector<double>> all = {values_of(state->store.working())};
-    for (const train::FlatArray& array : train::flat_arrays(*state)) all.push_back(values_of(array.values));
+    for (const checkpoint::NamedTensor& t : train::state_tensors(*state)) all.push_back(values_of(t.values));
     return all;
   }
 };
