@@ -30,8 +30,8 @@ struct TrainingState {
   /// Builds model and optimizer for images of one shape and initialises all from run.seed.
   TrainingState(const Config& config, Shape image, std::int64_t classes, Stream& stream);
 
-  /// Writes the working copy from the masters; returns how many elements saturated.
-  std::int64_t refresh_working(Stream& stream) const;
+  /// Writes the working copy from the masters.
+  void refresh_working(Stream& stream) const;
 };
 
 /// One flat array of the store's layout and the folder that its tensors have in a checkpoint.
