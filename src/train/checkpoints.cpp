@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/train/checkpoints.hpp"
 
+#include <cmath>
 #include <filesystem>
+#include <functional>
 #include <utility>
 
 #include "src/checkpoint/folder.hpp"
@@ -18,8 +20,21 @@ double metric_of(const Evaluation& evaluation, const std::string& name) {
   return name == "loss" ? evaluation.loss : evaluation.accuracy;
 }
 
-bool better(double value, double than, const std::string& name) {
-  return name == "loss" ? value < than : value > than;
+/// Whether `value` of `metric` takes the place of the best so far. A loss that is not finite never does.
+bool is_better(double value, const std::string& metric, const std::optional<checkpoint::Best>& best) {
+  if (!std::isfinite(value)) return false;
+  if (!best || best->metric != metric) return true;
+  return metric == "loss" ? value < best->value : value > best->value;
+}
+
+/// The message of what `work` threw, if it threw.
+std::optional<std::string> error_of(const std::function<void()>& work) {
+  try {
+    work();
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error.what();
+  }
 }
 
 /// Everything of the state that rank 0 read goes to the others.
@@ -168,9 +183,8 @@ void Checkpoints::save(const TrainingState& state, const std::optional<Evaluatio
   finish(false);
   const std::string& metric = config_.checkpoint.best;
   if (evaluation && metric != "none") {
-    const std::optional<checkpoint::Best> best = checkpoint::best(files_->folder);
     const double value = metric_of(*evaluation, metric);
-    if (!best || best->metric != metric || better(value, best->value, metric)) {
+    if (is_better(value, metric, checkpoint::best(files_->folder))) {
       files_->candidate = checkpoint::Best{state.step, metric, value};
     }
   }
@@ -187,7 +201,7 @@ void Checkpoints::finish(bool last) {
     files_->writer.wait_written();
     error = files_->writer.take_error();
     const std::optional<checkpoint::Best> candidate = std::exchange(files_->candidate, std::nullopt);
-    if (!error && candidate) checkpoint::record_best(files_->folder, *candidate);
+    if (!error && candidate) error = error_of([&] { checkpoint::record_best(files_->folder, *candidate); });
     if (error && !last) log::info("this save failed, the run goes on and saves again when due: {}", *error);
   }
   if (!last) return;

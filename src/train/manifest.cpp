@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/train/manifest.hpp"
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "src/core/error.hpp"
+#include "src/checkpoint/temporary_file.hpp"
 
 namespace mpdist::train {
 
@@ -23,11 +19,7 @@ void write_manifest(const std::string& directory, const Manifest& manifest) {
                              {"device", manifest.devices.at(rank)}});
   }
   const std::string path = directory + "/manifest.json";
-  std::ofstream file(path + ".part", std::ios::trunc);
-  file << json.dump(2, ' ', false, Json::error_handler_t::replace) << '\n' << std::flush;
-  if (!file) throw Error(ExitCode::retry, fmt::format("{}: cannot write: {}", path, std::strerror(errno)));
-  file.close();
-  std::filesystem::rename(path + ".part", path);
+  checkpoint::replace_file(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace mpdist::train

@@ -18,7 +18,8 @@ struct Manifest {
   std::vector<std::string> devices = {};  ///< [ranks] device model
 };
 
-/// Writes `directory`/manifest.json by way of a temporary name. Throws Error(retry) when it cannot be written.
+/// Writes `directory`/manifest.json by way of a temporary name. Throws Error(retry) when the disk is full, LibraryError
+/// when it cannot be written otherwise.
 void write_manifest(const std::string& directory, const Manifest& manifest);
 
 }  // namespace mpdist::train

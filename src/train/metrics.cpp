@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "src/checkpoint/temporary_file.hpp"
 #include "src/core/error.hpp"
 
 namespace mpdist::train {
@@ -48,15 +48,15 @@ bool belongs(const std::string& line, std::int64_t step, std::int64_t attempted)
   return found != json.end() && found->is_number() && *found <= step;
 }
 
-void write_lines(const std::string& path, const std::string& lines, std::ios::openmode mode) {
-  std::ofstream file(path, mode | std::ios::binary);
+void append(const std::string& path, const std::string& lines) {
+  std::ofstream file(path, std::ios::app | std::ios::binary);
   file << lines << std::flush;
   if (!file) fail(path);
 }
 
 }  // namespace
 
-MetricsWriter::MetricsWriter(std::string directory)
+MetricsWriter::MetricsWriter(const std::string& directory)
     : path_(directory + "/metrics.jsonl"), lost_path_(directory + "/metrics.lost.jsonl") {
   open();
 }
@@ -76,9 +76,8 @@ void MetricsWriter::cut_after(std::int64_t step, std::int64_t attempted) {
   }
   in.close();
   if (!lost.empty()) {  // first the copy, then the cut: a kill in between loses nothing
-    write_lines(lost_path_, lost, std::ios::app);
-    write_lines(path_ + ".part", kept, std::ios::trunc);
-    std::filesystem::rename(path_ + ".part", path_);
+    append(lost_path_, lost);
+    checkpoint::replace_file(path_, kept);
   }
   open();
 }

@@ -14,7 +14,7 @@ namespace mpdist::train {
 class MetricsWriter : public Reporter {
  public:
   /// Appends to `directory`/metrics.jsonl.
-  explicit MetricsWriter(std::string directory);
+  explicit MetricsWriter(const std::string& directory);
 
   /// Before a resumed run writes: lines after the checkpoint's position (attempted, or step where a line has no
   /// attempted), and lines that a kill left torn, move to the end of metrics.lost.jsonl. The rest stays as it was, byte

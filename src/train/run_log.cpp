@@ -3,14 +3,13 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <set>
 #include <span>
 
 #include <fmt/ranges.h>
 
+#include "src/checkpoint/temporary_file.hpp"
 #include "src/core/log.hpp"
-
 #include "src/train/manifest.hpp"
 #include "src/train/metrics.hpp"
 #include "src/train/reporters.hpp"
@@ -55,9 +54,7 @@ std::string RunLog::transport() const {
   const std::vector<int>& nodes = communicator_.nodes();
   const std::set<int> distinct(nodes.begin(), nodes.end());
   if (nodes.size() == 1) return "none (one rank)";
-  const std::string way =
-      config_.comm.reduction == "tree" ? "" : "MPI_Allreduce (same bits at this number of ranks only)";
-  if (!way.empty()) return way;
+  if (config_.comm.reduction == "library") return "MPI_Allreduce (same bits at this number of ranks only)";
   if (distinct.size() == 1) return "shared memory";
   return distinct.size() == nodes.size() ? "messages" : "shared memory within nodes, messages between";
 }
@@ -72,9 +69,7 @@ void RunLog::point_out_idle_cpus() const {
 
 void RunLog::open_files(const TrainingState& state, const std::vector<std::string>& devices) {
   const std::string output = config_.run.output_directory();
-  std::ofstream config_file(output + "/config.toml");
-  config_file << to_toml(config_) << std::flush;
-  if (!config_file) throw Error(ExitCode::retry, output + "/config.toml cannot be written: is the disk full?");
+  checkpoint::replace_file(output + "/config.toml", to_toml(config_));
   Manifest manifest{.seed = config_.run.seed,
                     .threads_per_rank = config_.run.threads_per_rank,
                     .hosts = communicator_.hosts(),

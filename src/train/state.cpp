@@ -55,12 +55,9 @@ TrainingState::TrainingState(const Config& config, Shape image, std::int64_t cla
   refresh_working(stream);
 }
 
-std::int64_t TrainingState::refresh_working(Stream& stream) const {
-  if (store.compute_type() == DType::fp32) return 0;
-  std::int64_t saturated = 0;
-  kernels::cast(stream,
-                {.source = store.master(), .destination = store.working(), .saturate = true, .saturated = &saturated});
-  return saturated;
+void TrainingState::refresh_working(Stream& stream) const {
+  if (store.compute_type() == DType::fp32) return;
+  kernels::cast(stream, {.source = store.master(), .destination = store.working(), .saturate = true});
 }
 
 checkpoint::Checkpoint to_checkpoint(const TrainingState& state, const Config& config, const RunFacts& facts) {

@@ -30,8 +30,8 @@ struct TrainingState {
   /// Builds model and optimizer for images of one shape and initialises all from run.seed.
   TrainingState(const Config& config, Shape image, std::int64_t classes, Stream& stream);
 
-  /// Writes the working copy from the masters; returns how many elements saturated.
-  std::int64_t refresh_working(Stream& stream) const;
+  /// Writes the working copy from the masters.
+  void refresh_working(Stream& stream) const;
 };
 
 /// All that a checkpoint keeps of the state, as views under their paths: "master/conv1.weight",

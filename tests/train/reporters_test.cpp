@@ -88,13 +88,17 @@ TEST(ConsoleReporter, AnOverflowSaysWhyAndWhatBecomesOfTheScale) {
   EXPECT_EQ(screen.lines.at(0), "batch 12 skipped: overflow in backward: tensor a; loss scale 65536 -> 32768");
 }
 
-TEST(ConsoleReporter, StartAndEndAreOneLineEach) {
+TEST(ConsoleReporter, StartCheckpointAndEndSayWhatRuns) {
   Screen screen;
   ConsoleReporter reporter(screen.console(false, 0));
   reporter.start({.step = 40,
                   .resumed_from = "step_40.h5",
                   .name = "demo",
                   .compute = "bf16",
+                  .ranks = 4,
+                  .nodes = 2,
+                  .devices = "EPYC",
+                  .transport = "messages",
                   .global_batch = 64,
                   .shards = 8,
                   .parameters = 1000,
@@ -104,7 +108,8 @@ TEST(ConsoleReporter, StartAndEndAreOneLineEach) {
   EXPECT_EQ(screen.lines,
             (std::vector<std::string>{
                 "demo: 1000 parameters in bf16, batch 64 in 8 shards, 500 training samples, from step_40.h5 (step 40)",
-                "step 50: checkpoint step_50.h5", "stopped after 1 min 01 s: step 90, 92 batches, 2 skipped"}));
+                "4 ranks on 2 nodes (EPYC), 1 thread a rank, gradients by messages", "step 50: checkpoint step_50.h5",
+                "stopped after 1 min 01 s: step 90, 92 batches, 2 skipped"}));
 }
 
 }  // namespace
