@@ -11,6 +11,7 @@
 #include "src/core/schema.hpp"
 #include "src/optim/optimizer.hpp"
 #include "src/precision/loss_scaler.hpp"
+#include "src/precision/policy.hpp"
 
 namespace mpdist::train {
 
@@ -39,6 +40,7 @@ struct PrecisionConfig {
   NumberOrWord loss_scale{.number = 0, .word = "dynamic"};
   precision::LossScalerOptions scaler;  ///< the scale_* keys; `dynamic` is not set here
   DType compute_type() const;
+  precision::Policy policy() const { return {compute_type()}; }
   /// What the run's LossScaler gets: bf16 and fp32 are fixed at 1, a number in loss_scale is fixed, else dynamic.
   precision::LossScalerOptions scaler_options() const;
 };

@@ -47,7 +47,8 @@ std::vector<checkpoint::NamedTensor> state_tensors(const TrainingState& state) {
 
 TrainingState::TrainingState(const Config& config, Shape image, std::int64_t classes, Stream& stream) {
   model = entry_named(models::models(), config.model.name).make(*config.model.options, store, image, classes);
-  store.finalize(config.precision.compute_type(), static_cast<std::uint64_t>(config.run.seed));
+  const DType operands = config.precision.policy().operation_type(precision::OperationClass::matmul);
+  store.finalize(operands, static_cast<std::uint64_t>(config.run.seed));  // activations follow: nn::Pass::activation
   optimizer = entry_named(optim::optimizers(), config.optimizer.optimizer.name)
                   .make(*config.optimizer.optimizer.options, config.optimizer.common, store);
   if (config.optimizer.common.ema_decay > 0) ema.emplace(store, config.optimizer.common.ema_decay);

@@ -71,7 +71,7 @@ class WholeJob(LongSaveTest):
             while self.kills == before:
                 self.start_and_kill(moment)
         self.finish_and_judge()
-        print(f"{self.kills} kills, {self.running_kills} in mid-run, {self.saving_kills} inside a save, {self.runs} runs")
+        print(f"{self.kills} kills: {self.running_kills} in mid-run, {self.saving_kills} in a save; {self.runs} runs")
         self.assertEqual(self.kills, KILLS)
         self.assertGreaterEqual(self.running_kills, 10)
         self.assertGreaterEqual(self.saving_kills, 3)

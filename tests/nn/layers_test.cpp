@@ -16,6 +16,7 @@
 #include "src/nn/linear.hpp"
 #include "src/nn/loss.hpp"
 #include "src/nn/pooling.hpp"
+#include "src/precision/policy.hpp"
 #include "tests/support/fill.hpp"
 
 namespace mpdist {
@@ -161,16 +162,22 @@ TEST(Models, CnnMatchesFiniteDifferences) {
   n.check_directional_derivatives();
 }
 
-/// Every activation and gradient has the compute type; its bits are therefore values of that type.
+precision::OperationClass class_of(const std::string& operation) {
+  using enum precision::OperationClass;
+  static const std::map<std::string, precision::OperationClass> classes = {
+      {"linear", matmul},      {"conv2d", convolution},  {"relu", activation},
+      {"gelu", activation},    {"max_pool", activation}, {"average_pool", activation},
+      {"flatten", activation}, {"dropout", activation},  {"softmax_cross_entropy", loss}};
+  return classes.at(operation);
+}
+
+/// Every activation is stored in the type that the policy's table says, every gradient of one in the compute type; its
+/// bits are therefore values of that type.
 class TypeObserver : public nn::Observer {
  public:
   explicit TypeObserver(DType type) : type_(type) {}
   void activation(const std::string& layer, const char* operation, const Tensor& value) override {
-    if (std::string(operation) == "softmax_cross_entropy") {
-      EXPECT_EQ(value.dtype(), DType::fp32);  // the loss itself
-    } else {
-      EXPECT_EQ(value.dtype(), type_) << layer;
-    }
+    EXPECT_EQ(value.dtype(), precision::Policy{type_}.result_type(class_of(operation))) << layer;
     ++seen;
   }
   void activation_gradient(const std::string& layer, const char*, const Tensor& gradient) override {
@@ -183,7 +190,7 @@ class TypeObserver : public nn::Observer {
   DType type_;
 };
 
-TEST(Models, ActivationsAndTheirGradientsAreStoredInTheComputeType) {
+TEST(Models, ActivationsAndTheirGradientsHaveTheTypesOfThePolicy) {
   for (DType type : test::kComputeTypes) {
     Network n;
     const ModelUnderTest m(n, "cnn", {8, 8, 1}, {4, 6}, 0.1);
@@ -191,7 +198,7 @@ TEST(Models, ActivationsAndTheirGradientsAreStoredInTheComputeType) {
     TypeObserver observer(type);
     n.gradients(&observer);
     EXPECT_EQ(observer.seen, 8 + 1 + 8);
-    EXPECT_EQ(n.store.working().dtype(), type);
+    EXPECT_EQ(n.store.working().dtype(), precision::Policy{type}.operation_type(precision::OperationClass::matmul));
     EXPECT_EQ(n.store.master().dtype(), DType::fp32);
   }
 }

@@ -78,6 +78,23 @@ class Resume(RunTest):
                 self.train(name, then, env=fault)
                 self.assert_same_tensors(self.checkpoint("whole"), self.checkpoint(name))
 
+    def test_every_rank_goes_on_with_the_allowance(self):
+        """Of three overflows that are tolerated, two lie before the stop and one behind it."""
+        fault = {"MPDIST_FAULT": ",".join(f"overflow:step={k}:rank=0:tensor=conv1.weight" for k in (1, 2, 6, 8))}
+        settings = ("precision.hysteresis=3", "precision.scale_interval=100", "checkpoint.every=1", "checkpoint.keep=20")
+        self.train("run", 2, *settings, env=fault)
+        self.remove_after("run", 3)
+        self.train("run", 4, *settings, env=fault)
+        self.assertEqual([e["next_loss_scale"] for e in self.events("run", "overflow")], [1024, 1024, 512, 256])
+
+    def test_every_rank_goes_on_with_the_count_of_hopeless_skips(self):
+        """The last checkpoint of the first run lies between the second and the third skip at the floor."""
+        settings = ("precision.patience=3", "precision.scale_initial=1", "checkpoint.every_minutes=1e-9")
+        fault = {"MPDIST_FAULT": ",".join(f"overflow:step={k}:rank=0:tensor=conv1.weight" for k in (2, 3, 4))}
+        self.train("run", 2, *settings, env=fault, expect=65)
+        self.train("run", 4, *settings, env=fault, expect=65)
+        self.assertEqual([e["attempted"] for e in self.events("run", "overflow")], [3, 4, 5])
+
     def remove_after(self, name, step):
         import glob
         import os

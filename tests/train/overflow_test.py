@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Skipped steps: all ranks skip, nothing changes, and the line says where it came from. DESIGN 4."""
+import os
 import socket
 import unittest
 
@@ -79,8 +80,14 @@ class Drift(RunTest):
         fault = {"MPDIST_FAULT": "flip-weight:step=4:rank=2:tensor=conv2.weight"}
         finished = self.train("run", 4, "run.audit_every=6", "precision.compute=fp32", env=fault, expect=70)
         text = "\n".join(finished.lines())
-        for part in ("ranks disagree", "conv2.weight", "rank 2"):
+        for part in ("ranks disagree", "audit of attempted step 6", "conv2.weight", "rank 2"):
             self.assertIn(part, text)
+
+    def test_a_checkpoint_is_written_only_when_its_audit_agreed(self):
+        fault = {"MPDIST_FAULT": "flip-weight:step=4:rank=1:tensor=conv2.weight"}
+        self.train("run", 4, "run.audit_every=1000", "checkpoint.every=3", env=fault, expect=70)
+        self.assertTrue(os.path.exists(self.checkpoint("run", 3)))
+        self.assertFalse(os.path.exists(self.checkpoint("run", 6)))
 
     def test_with_two_ranks_both_are_candidates(self):
         fault = {"MPDIST_FAULT": "flip-weight:step=4:rank=1:tensor=conv2.weight"}

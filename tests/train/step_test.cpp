@@ -20,7 +20,7 @@ std::string toml(const std::string& extra = "", const std::string& optimizer = "
                  int shards = 4) {
   return fmt::format(
       "[run]\nsteps = 100\n[batch]\nglobal = {}\nshards = {}\n[precision]\n{}\n[model]\nname = \"mlp\"\n"
-      "hidden = [16]\n[data]\nformat = \"synthetic\"\n[optimizer]\nname = \"sgd\"\n{}\n{}",
+      "hidden = [16]\n[data]\nformat = \"synthetic\"\n[optimizer]\n{}\n{}",
       global, shards, precision, optimizer, extra);
 }
 
@@ -60,6 +60,38 @@ TEST(Step, UpdateBeforeTheSkippedOneEqualsARunWithoutIt) {
   clean.step();
   EXPECT_EQ(faulty.everything(), clean.everything());
 }
+
+struct Skip {
+  const char *optimizer, *fault;
+};
+class ASkip : public ::testing::TestWithParam<Skip> {};
+
+/// Batches are numbered by hand and nothing is random, so that a skip is the only difference: masters, slots, average,
+/// schedule position and bias-correction count are those of the run that never saw that batch.
+TEST_P(ASkip, IsAsIfItHadNeverBeen) {
+  const std::string optimizer = fmt::format("{}ema_decay = 0.9\nweight_decay = 0.01", GetParam().optimizer);
+  const std::string text =
+      toml("[schedule]\nname = \"cosine\"\nwarmup_steps = 2\n", optimizer, "compute = \"fp16\"\nloss_scale = 1024.0");
+  StepHarness skipping = make(text, GetParam().fault), clean = make(text);
+  for (std::int64_t k : {0, 1, 9, 2, 3}) {
+    data::Batch batch = skipping.batch(k == 9 ? 4 : k);
+    batch.attempted = skipping.state->attempted;
+    EXPECT_EQ(skipping.step(batch).event == StepEvent::clean, k != 9);
+  }
+  for (std::int64_t k : {0, 1, 2, 3}) clean.step(clean.batch(k));
+  EXPECT_EQ(skipping.everything(), clean.everything());
+  EXPECT_EQ(skipping.state->step, 4);
+  EXPECT_EQ(skipping.state->attempted, 5);
+  EXPECT_EQ(skipping.state->skipped, 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Step, ASkip,
+    ::testing::Values(Skip{"name = \"sgd\"\nmomentum = 0.9\n", "overflow:step=2:rank=0:shard=1:tensor=fc1.weight"},
+                      Skip{"name = \"sgd\"\nmomentum = 0.9\n", "nan-activation:step=2:rank=0:shard=1:layer=fc1"},
+                      Skip{"name = \"adamw\"\nlr = 0.01\n", "overflow:step=2:rank=0:shard=3:tensor=fc2.bias"},
+                      Skip{"name = \"adamw\"\nlr = 0.01\n", "nan-activation:step=2:rank=0:shard=0:layer=fc2"}),
+    [](const auto& c) { return std::string(c.index < 2 ? "sgd" : "adamw") + (c.index % 2 ? "Forward" : "Backward"); });
 
 TEST(Step, NonFiniteForwardLeavesScaleAndTrackerAlone) {
   StepHarness h = make(toml(), "nan-activation:step=1:rank=0:layer=fc1");
@@ -165,6 +197,24 @@ TEST(Step, NumberOfShardsDoesNotChangeTheMean) {
       for (std::size_t i = 0; i < a[t].size(); ++i) EXPECT_NEAR(a[t][i], b[t][i], 2e-6) << shards;
     }
   }
+}
+
+/// A mask belongs to the seed, the attempted batch and the position in it: not to applied steps, not to shards.
+TEST(Step, DropoutIsKeyedBySeedAttemptedBatchAndPosition) {
+  const auto loss = [](std::int64_t attempted, std::int64_t step, std::int64_t seed, int shards) {
+    std::string text = toml("", "lr = 0.5", "compute = \"fp32\"", 32, shards);
+    text.replace(text.find("hidden"), 0, "dropout = 0.5\n");
+    StepHarness h = make(text);
+    h.config.run.seed = seed;  // after the initial weights were drawn
+    h.state->step = step;
+    data::Batch batch = h.batch(0);
+    batch.attempted = attempted;
+    return h.step(batch).loss;
+  };
+  EXPECT_EQ(loss(5, 2, 1, 4), loss(5, 5, 1, 4));
+  EXPECT_NE(loss(5, 5, 1, 4), loss(6, 5, 1, 4));
+  EXPECT_NE(loss(5, 5, 1, 4), loss(5, 5, 2, 4));
+  EXPECT_NEAR(loss(5, 5, 1, 4), loss(5, 5, 1, 1), 1e-6);
 }
 
 TEST(Step, ActivationMemoryOfFp16IsHalfOfFp32) {
