@@ -12,6 +12,7 @@
 #include "src/models/model.hpp"
 #include "src/models/registry.hpp"
 #include "src/nn/activation.hpp"
+#include "src/nn/batch_norm.hpp"
 #include "src/nn/conv2d.hpp"
 #include "src/nn/linear.hpp"
 #include "src/nn/loss.hpp"
@@ -30,9 +31,11 @@ struct Network {
   ParameterStore store;
   Forward forward;
   Tensor images, labels;
+  Tensor statistics;  ///< of the last training pass
 
   void finish(Shape image, DType type = DType::fp32) {
     store.finalize(type, 3);
+    if (store.statistics()) statistics = Tensor(store.statistics().shape(), DType::fp32, MemoryKind::data);
     for (const Parameter* p : store.parameters()) {
       if (p->role == ParameterRole::bias)
         test::fill_uniform(store.master(*p), static_cast<std::uint64_t>(p->index), -0.1F, 0.1F);
@@ -47,7 +50,8 @@ struct Network {
   }
   double loss(nn::Tape* tape = nullptr, nn::Observer* observer = nullptr) {
     const nn::Pass pass{
-        .stream = stream, .parameters = store, .tape = tape, .observer = observer, .seed = 9, .attempted = 4};
+        .stream = stream, .parameters = store, .tape = tape, .observer = observer, .seed = 9, .attempted = 4,
+                        .shard_statistics = statistics};
     return nn::softmax_cross_entropy(pass, "loss", forward(pass, images), labels, 0.1F, 1).loss;
   }
   /// Training-mode loss (dropout active), nothing kept.
@@ -121,6 +125,42 @@ TEST(Layers, PoolingsActivationsAndDropoutMatchFiniteDifferences) {
   };
   n.finish({8, 8, 1});
   n.check_directional_derivatives();
+}
+
+TEST(Layers, BatchNormWithResidualMatchesFiniteDifferences) {
+  Network n;
+  const nn::Conv2d stem(n.store, "stem", {.in = 2, .out = 4, .kernel = 3, .geometry = {.padding = 1}, .bias = false});
+  const nn::BatchNorm norm1(n.store, "norm1", 4, true);
+  const nn::Conv2d inner(n.store, "inner", {.in = 4, .out = 4, .kernel = 3, .geometry = {.padding = 1}, .bias = false});
+  const nn::BatchNorm norm2(n.store, "norm2", 4, true);
+  const nn::Linear head(n.store, "head", 4, 3, false);
+  const std::string mean = "mean";
+  n.forward = [&](const nn::Pass& p, const Tensor& x) {
+    const nn::Variable y = norm1(p, stem(p, {x}));
+    return head(p, nn::global_average_pool(p, mean, norm2(p, inner(p, y), y)));
+  };
+  n.finish({6, 6, 2});
+  n.check_directional_derivatives();
+}
+
+/// What a pass leaves is the batch's mean and unbiased variance; evaluation uses the running ones and leaves nothing.
+TEST(Layers, BatchNormLeavesTheShardsStatistics) {
+  Network n;
+  const nn::BatchNorm norm(n.store, "norm", 2, false);
+  const nn::Linear head(n.store, "head", 2, 3, false);
+  n.forward = [&](const nn::Pass& p, const Tensor& x) { return head(p, norm(p, {x})); };
+  n.finish({2});
+  for (int i = 0; i < 6; ++i) {
+    test::set_value(n.images, 2 * i, static_cast<float>(i));
+    test::set_value(n.images, 2 * i + 1, 3.0F);
+  }
+  n.training_loss();
+  EXPECT_EQ(test::values_of(n.statistics), (std::vector<double>{2.5, 3, 3.5, 0}));
+  const std::vector<double> running = test::values_of(n.store.statistics());
+  EXPECT_EQ(running, (std::vector<double>{0, 0, 1, 1}));
+  const double evaluated = n.loss();
+  n.store.statistics().data<float>()[0] = 1;
+  EXPECT_NE(n.loss(), evaluated);
 }
 
 /// Builds a registered model with its default options changed by `change`.

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <set>
 
+#include "src/train/shard_pass.hpp"
 #include "tests/train/step_harness.hpp"
 
 namespace mpdist {
@@ -215,6 +216,28 @@ TEST(Step, DropoutIsKeyedBySeedAttemptedBatchAndPosition) {
   EXPECT_NE(loss(5, 5, 1, 4), loss(6, 5, 1, 4));
   EXPECT_NE(loss(5, 5, 1, 4), loss(5, 5, 2, 4));
   EXPECT_NEAR(loss(5, 5, 1, 4), loss(5, 5, 1, 1), 1e-6);
+}
+
+/// running = 0.9*running + 0.1*(mean over the shards of their statistics), on applied steps only.
+TEST(Step, RunningStatisticsAdvanceWithTheUpdateAndNotOnASkip) {
+  const std::string text = fmt::format(
+      "[run]\nsteps = 100\n[batch]\nglobal = 16\nshards = 2\n[precision]\ncompute = \"fp32\"\n[model]\nname = \"resnet\"\n"
+      "depth = 20\nwidth = 4\n[data]\nformat = \"synthetic\"\n[optimizer]\nname = \"sgd\"\nlr = 0.1\n");
+  StepHarness h(text, {8, 8, 1}, 5, "overflow:step=1:rank=0:tensor=fc.weight");
+  const data::Batch batch = h.batch(0);
+  const train::ShardPass pass{h.config, h.plan, *h.state, h.stream};
+  std::vector<double> expected = test::values_of(h.state->store.statistics());
+  std::vector<double> sums(expected.size(), 0.0);
+  for (std::int64_t shard = 0; shard < 2; ++shard) {
+    const train::ShardResult result = pass.run(batch, shard, 1, nullptr, [](const Parameter&, const Tensor&) {});
+    const std::vector<double> values = test::values_of(result.statistics);
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += values[i];
+  }
+  h.step(batch);
+  const std::vector<double> after = test::values_of(h.state->store.statistics());
+  for (std::size_t i = 0; i < sums.size(); ++i) EXPECT_NEAR(after[i], 0.9 * expected[i] + 0.1 * sums[i] / 2, 1e-5);
+  EXPECT_EQ(h.step().event, StepEvent::gradient_overflow);
+  EXPECT_EQ(test::values_of(h.state->store.statistics()), after);
 }
 
 TEST(Step, ActivationMemoryOfFp16IsHalfOfFp32) {
