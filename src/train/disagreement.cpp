@@ -97,6 +97,7 @@ void throw_disagreement(comm::Communicator& communicator, Stream& stream, const 
   for (const auto& [name, flat] : mine.arrays) {
     if (!flat) continue;
     std::vector<std::uint64_t> digests;
+    digests.reserve(store.parameters().size());
     for (const Parameter* p : store.parameters()) digests.push_back(digest_of(stream, ParameterStore::slice(flat, *p)));
     const std::vector<std::uint64_t> all = gather(communicator, digests);
     for (const Parameter* p : store.parameters()) {
