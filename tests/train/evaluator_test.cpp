@@ -60,6 +60,13 @@ TEST(Evaluator, AnAverageBeyondTheComputeTypeSaturates) {
   EXPECT_TRUE(std::isfinite(evaluated(h).loss));
 }
 
+/// The loss is the one that is trained.
+TEST(Evaluator, SmoothsLabelsAsTrainingDoes) {
+  StepHarness smoothed = make("fp32", "", "label_smoothing = 0.25"), plain = make("fp32");
+  EXPECT_NE(evaluated(smoothed).loss, evaluated(plain).loss);
+  EXPECT_EQ(evaluated(smoothed).accuracy, evaluated(plain).accuracy);
+}
+
 TEST(Evaluator, NeitherDropsNorAugments) {
   StepHarness dropping = make("fp32", "", "dropout = 0.5"), plain = make("fp32");
   const double expected = evaluated(plain).loss;
