@@ -16,10 +16,10 @@ constexpr std::int64_t kSamples = 77;
 
 StepHarness make(const std::string& precision, const std::string& optimizer = "", const std::string& model = "") {
   return StepHarness(
-      fmt::format(
-          "[run]\nsteps = 100\n[batch]\nglobal = 32\nshards = 4\n[precision]\ncompute = \"{}\"\n[model]\nname = "
-          "\"mlp\"\nhidden = [16]\n{}\n[data]\nformat = \"synthetic\"\n[optimizer]\nlr = 0.5\n{}\n",
-          precision, model, optimizer),
+      fmt::format("[run]\nsteps = 100\n[batch]\nglobal = 32\nshards = 4\n[precision]\nscale_initial = 1024\ncompute = "
+                  "\"{}\"\n[model]\nname = "
+                  "\"mlp\"\nhidden = [16]\n{}\n[data]\nformat = \"synthetic\"\n[optimizer]\nlr = 0.5\n{}\n",
+                  precision, model, optimizer),
       kImage, 7);
 }
 

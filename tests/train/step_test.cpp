@@ -140,6 +140,24 @@ TEST(Step, ClippingActsOnTheUnscaledGradient) {
   }
 }
 
+TEST(Step, TheAverageFollowsTheMastersAfterTheUpdate) {
+  StepHarness h = make(toml("", "lr = 0.125\nema_decay = 0.75"));
+  const std::vector<double> before = test::values_of(h.state->store.master());
+  h.step();
+  const std::vector<double> after = test::values_of(h.state->store.master());
+  ASSERT_NE(after, before);
+  const std::vector<double> average = test::values_of(h.state->ema->average());
+  for (std::size_t i = 0; i < after.size(); ++i) EXPECT_FLOAT_EQ(average[i], 0.75 * before[i] + 0.25 * after[i]);
+}
+
+TEST(Step, SaturatedWorkingElementsAreCounted) {
+  StepHarness h = make(toml());
+  EXPECT_EQ(h.step().saturated, 0);
+  h.state->store.master().data<float>()[0] = 1e6F;
+  EXPECT_EQ(h.step().saturated, 1);
+  EXPECT_EQ(test::value_at(h.state->store.working(), 0), 65504);
+}
+
 TEST(Step, NormBelowTheLimitIsNotClipped) {
   StepHarness clipped = make(toml("", "lr = 0.5\nclip_norm = 1000.0")), free = make(toml("", "lr = 0.5"));
   clipped.step();
