@@ -11,7 +11,7 @@ namespace mpdist::comm {
 
 GradientAccumulator::GradientAccumulator(const ParameterStore& store, DType wire, std::int64_t local_shards,
                                          float factor)
-    : wire_(wire), local_shards_(local_shards), factor_(factor), shards_added_(store.parameters().size()) {
+    : local_shards_(local_shards), factor_(factor), shards_added_(store.parameters().size()) {
   const auto levels = std::countr_zero(static_cast<std::uint64_t>(local_shards));
   for (int level = 0; level < levels; ++level) {
     pending_.emplace_back(Shape{store.elements()}, wire, MemoryKind::gradients);

@@ -28,7 +28,6 @@ class GradientAccumulator {
   std::int64_t levels() const { return static_cast<std::int64_t>(pending_.size()); }
 
  private:
-  DType wire_;
   std::int64_t local_shards_;
   float factor_;
   std::vector<Tensor> pending_;             ///< [levels] flat arrays

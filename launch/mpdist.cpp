@@ -66,6 +66,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace mpdist::launch
 
+// NOLINTNEXTLINE(bugprone-exception-escape): outside the guards only a defect of the option table can throw
 int main(int argc, char** argv) {
   return mpdist::launch::run(argc, argv);
 }

@@ -95,6 +95,7 @@ void throw_disagreement(comm::Communicator& communicator, Stream& stream, const 
                                               parties.witness, values[parties.witness], advice)));
   }
   std::vector<std::uint64_t> digests;
+  digests.reserve(mine.tensors.size());
   for (const checkpoint::NamedTensor& tensor : mine.tensors) digests.push_back(digest_of(stream, tensor.values));
   const std::vector<std::uint64_t> all = gather(communicator, digests);
   for (std::size_t i = 0; i < mine.tensors.size(); ++i) {

@@ -27,6 +27,7 @@ class AveragedWeights {
     kernels::cast(stream, {.source = working, .destination = saved_});
     kernels::cast(stream, {.source = state.ema->average(), .destination = working, .saturate = true});
   }
+  // NOLINTNEXTLINE(bugprone-exception-escape): the constructor made the same cast the other way
   ~AveragedWeights() {
     if (!saved_) return;
     kernels::cast(stream_, {.source = saved_, .destination = state_.store.working()});

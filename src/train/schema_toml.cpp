@@ -137,6 +137,7 @@ std::string number_text(double value) {
 template <class T, class F>
 std::string list_text(const std::vector<T>& values, F element_text) {
   std::vector<std::string> texts;
+  texts.reserve(values.size());
   for (const T& value : values) texts.push_back(element_text(value));
   return fmt::format("[{}]", fmt::join(texts, ", "));
 }

@@ -2,6 +2,8 @@
 """A run of a few seconds whose checkpoints (36 MB every second step) are most of its work, and the undisturbed run."""
 import glob
 import os
+import shutil
+import tempfile
 
 from job import Job
 from program import RunTest, run
@@ -44,30 +46,37 @@ every = 1
 class LongSaveTest(RunTest):
     reference = None  # checkpoint of the undisturbed run, made once for all tests of a file
     scratch = None
+    env = None
 
     @classmethod
     def setUpClass(cls):
-        import tempfile
-        import shutil
-        cls.scratch = tempfile.mkdtemp(prefix="mpdist-test-")
-        cls.addClassCleanup(shutil.rmtree, cls.scratch, True)
+        cls.scratch = cls.scratch_folder()
+        # A killed job's shared memory stays: Open MPI makes it where it can be removed.
+        memory = cls.scratch_folder("/dev/shm") if os.path.isdir("/dev/shm") else cls.scratch
+        cls.env = {f"OMPI_MCA_{part}_backing_directory": memory for part in ("btl_vader", "osc_sm")}
         config = os.path.join(cls.scratch, "reference.toml")
         cls.write_config(config, os.path.join(cls.scratch, "reference"))
         done = run([config, "--set", "checkpoint.every=0"], 2)
         assert done.code == 0, done.err
         cls.reference = os.path.join(cls.scratch, "reference", "checkpoints", f"step_{STEPS:08d}.h5")
 
+    @classmethod
+    def scratch_folder(cls, parent=None):
+        folder = tempfile.mkdtemp(prefix="mpdist-test-", dir=parent)
+        cls.addClassCleanup(shutil.rmtree, folder, True)
+        return folder
+
     @staticmethod
     def write_config(path, output, config=CONFIG):
         with open(path, "w", encoding="utf-8") as file:
             file.write(config.replace("OUTPUT", output))
 
-    def start(self, name, ranks, *settings, env=None):
+    def start(self, name, ranks, *settings):
         """Starts or restarts the run `name` in the background."""
         config = self.path(name + ".toml")
         self.write_config(config, self.path(name))
         words = [word for setting in settings for word in ("--set", setting)]
-        job = Job([config] + words, ranks, self.path(name + ".log"), env)
+        job = Job([config] + words, ranks, self.path(name + ".log"), self.env)
         self.addCleanup(job.kill)
         return job
 

@@ -16,10 +16,10 @@ constexpr std::int64_t kSamples = 77;
 
 StepHarness make(const std::string& precision, const std::string& optimizer = "", const std::string& model = "") {
   return StepHarness(
-      fmt::format(
-          "[run]\nsteps = 100\n[batch]\nglobal = 32\nshards = 4\n[precision]\ncompute = \"{}\"\n[model]\nname = "
-          "\"mlp\"\nhidden = [16]\n{}\n[data]\nformat = \"synthetic\"\n[optimizer]\nlr = 0.5\n{}\n",
-          precision, model, optimizer),
+      fmt::format("[run]\nsteps = 100\n[batch]\nglobal = 32\nshards = 4\n[precision]\nscale_initial = 1024\ncompute = "
+                  "\"{}\"\n[model]\nname = "
+                  "\"mlp\"\nhidden = [16]\n{}\n[data]\nformat = \"synthetic\"\n[optimizer]\nlr = 0.5\n{}\n",
+                  precision, model, optimizer),
       kImage, 7);
 }
 
@@ -58,6 +58,13 @@ TEST(Evaluator, AnAverageBeyondTheComputeTypeSaturates) {
   StepHarness h = make("fp16", "ema_decay = 0.75");
   h.state->ema->average().data<float>()[0] = 1e6F;  // the last layer's bias
   EXPECT_TRUE(std::isfinite(evaluated(h).loss));
+}
+
+/// The loss is the one that is trained.
+TEST(Evaluator, SmoothsLabelsAsTrainingDoes) {
+  StepHarness smoothed = make("fp32", "", "label_smoothing = 0.25"), plain = make("fp32");
+  EXPECT_NE(evaluated(smoothed).loss, evaluated(plain).loss);
+  EXPECT_EQ(evaluated(smoothed).accuracy, evaluated(plain).accuracy);
 }
 
 TEST(Evaluator, NeitherDropsNorAugments) {

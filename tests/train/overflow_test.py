@@ -35,6 +35,12 @@ class Overflow(RunTest):
         applied = [e["lr"] for e in self.events("skipped", "step") if e["attempted"] != 6]
         self.assertEqual(applied, [e["lr"] for e in self.events("clean", "step")])
 
+    def test_saves_and_evaluations_count_applied_updates_and_come_at_the_end(self):
+        fault = {"MPDIST_FAULT": "overflow:step=1:rank=0:tensor=fc1.weight"}
+        self.train("run", 2, "run.steps=10", "checkpoint.every=4", "evaluate.every=4", env=fault)
+        for kind in ("checkpoint", "evaluate"):
+            self.assertEqual([e["step"] for e in self.events("run", kind)], [4, 8, 10], kind)
+
     def test_the_first_bad_tensor_is_minimal_in_gradient_order_then_shard(self):
         """fc2 comes before conv1 in gradient order, shard 1 (rank 0) before shard 6 (rank 3)."""
         fault = ",".join(("overflow:step=2:rank=0:tensor=conv1.weight", "overflow:step=2:rank=3:shard=6:tensor=fc2.bias",
@@ -60,6 +66,15 @@ class Overflow(RunTest):
         for part in ("forward", "conv2", "rank 1", socket.gethostname(), "shard 4"):
             self.assertIn(part, event["diagnosis"])
         self.assertEqual(self.events("run", "step")[-1]["skipped"], 1)
+
+    def test_the_first_non_finite_value_of_all_ranks_is_named(self):
+        """conv1 comes before conv2, shard 2 (rank 1) before shard 5 (rank 2)."""
+        fault = ",".join(("nan-activation:step=3:rank=0:layer=conv2", "nan-activation:step=3:rank=1:layer=conv1",
+                          "nan-activation:step=3:rank=2:shard=5:layer=conv1"))
+        self.train("run", 4, env={"MPDIST_FAULT": fault})
+        event, = self.events("run", "overflow")
+        for part in ("layer conv1", "rank 1", "shard 2"):
+            self.assertIn(part, event["diagnosis"])
 
     def test_at_the_floor_the_run_ends_with_the_diagnosis(self):
         fault = ",".join(f"overflow:step={step}:rank=1:tensor=conv1.bias" for step in range(2, 9))

@@ -21,10 +21,7 @@ StepHarness make(const std::string& optimizer) {
 /// Gives everything that training changes a value of its own.
 void disturb(TrainingState& state, Stream& stream) {
   std::uint64_t seed = 50;
-  for (const FlatArray& array : flat_arrays(state)) {
-    for (const Parameter* p : state.store.parameters())
-      test::fill_uniform(ParameterStore::slice(array.values, *p), ++seed);
-  }
+  for (const checkpoint::NamedTensor& tensor : state_tensors(state)) test::fill_uniform(tensor.values, ++seed);
   state.scaler.restore({.scale = 2048, .tracker = 7, .allowance = -2, .hopeless_skips = 3});
   state.step = 11, state.attempted = 16, state.skipped = 5;
   state.refresh_working(stream);

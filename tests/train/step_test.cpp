@@ -141,6 +141,24 @@ TEST(Step, ClippingActsOnTheUnscaledGradient) {
   }
 }
 
+TEST(Step, TheAverageFollowsTheMastersAfterTheUpdate) {
+  StepHarness h = make(toml("", "lr = 0.125\nema_decay = 0.75"));
+  const std::vector<double> before = test::values_of(h.state->store.master());
+  h.step();
+  const std::vector<double> after = test::values_of(h.state->store.master());
+  ASSERT_NE(after, before);
+  const std::vector<double> average = test::values_of(h.state->ema->average());
+  for (std::size_t i = 0; i < after.size(); ++i) EXPECT_FLOAT_EQ(average[i], 0.75 * before[i] + 0.25 * after[i]);
+}
+
+TEST(Step, SaturatedWorkingElementsAreCounted) {
+  StepHarness h = make(toml());
+  EXPECT_EQ(h.step().saturated, 0);
+  h.state->store.master().data<float>()[0] = 1e6F;
+  EXPECT_EQ(h.step().saturated, 1);
+  EXPECT_EQ(test::value_at(h.state->store.working(), 0), 65504);
+}
+
 TEST(Step, NormBelowTheLimitIsNotClipped) {
   StepHarness clipped = make(toml("", "lr = 0.5\nclip_norm = 1000.0")), free = make(toml("", "lr = 0.5"));
   clipped.step();
@@ -168,20 +186,26 @@ TEST(Step, ScaleChangesAfterTheUpdate) {
   EXPECT_EQ(growing.step().loss_scale, 2048);
 }
 
-/// The mean is over C exactly: masked rows and sizes that are no power of two.
+/// The mean is over C exactly: masked rows, and a batch that is no power of two beside one that is.
 TEST(Step, MeanIsOverTheUnmaskedRows) {
-  StepHarness h = make(toml("", "lr = 0.5", "compute = \"fp32\"", 24, 4)),
-              half = make(toml("", "lr = 0.5", "compute = \"fp32\"", 12, 4));
-  data::Batch batch = h.batch(0), small = half.batch(0);
-  // Every second row masked; `small` has the same unmasked rows alone.
-  for (std::int64_t i = 0; i < 24; i += 2) batch.labels.data<std::int32_t>()[i] = -1;
-  for (std::int64_t i = 0; i < 12; ++i) {
-    std::memcpy(small.images.rows(i, i + 1).raw(), batch.images.rows(2 * i + 1, 2 * i + 2).raw(), 16 * sizeof(float));
-    small.labels.data<std::int32_t>()[i] = batch.labels.data<std::int32_t>()[2 * i + 1];
+  StepHarness h = make(toml("", "lr = 0.5", "compute = \"fp32\"", 32, 4)),
+              rest = make(toml("", "lr = 0.5", "compute = \"fp32\"", 24, 4));
+  data::Batch batch = h.batch(0), small = rest.batch(0);
+  // Every fourth row masked; `small` has the same unmasked rows alone.
+  for (std::int64_t i = 0, next = 0; i < 32; ++i) {
+    std::int32_t& label = batch.labels.data<std::int32_t>()[i];
+    if (i % 4 == 0) {
+      label = -1;
+      continue;
+    }
+    std::memcpy(small.images.rows(next, next + 1).raw(), batch.images.rows(i, i + 1).raw(), 16 * sizeof(float));
+    small.labels.data<std::int32_t>()[next++] = label;
   }
-  const double masked = h.step(batch).loss, alone = half.step(small).loss;
-  EXPECT_NEAR(masked, alone, 1e-6);
-  const auto a = h.everything(), b = half.everything();
+  const train::StepReport masked = h.step(batch), alone = rest.step(small);
+  EXPECT_NEAR(masked.loss, alone.loss, 1e-6);
+  EXPECT_EQ(masked.accuracy, alone.accuracy);
+  EXPECT_GT(alone.accuracy, 0);
+  const auto a = h.everything(), b = rest.everything();
   for (std::size_t t = 0; t < a.size(); ++t) {
     for (std::size_t i = 0; i < a[t].size(); ++i) EXPECT_NEAR(a[t][i], b[t][i], 1e-6);
   }
@@ -238,6 +262,21 @@ TEST(Step, RunningStatisticsAdvanceWithTheUpdateAndNotOnASkip) {
   for (std::size_t i = 0; i < sums.size(); ++i) EXPECT_NEAR(after[i], 0.9 * expected[i] + 0.1 * sums[i] / 2, 1e-5);
   EXPECT_EQ(h.step().event, StepEvent::gradient_overflow);
   EXPECT_EQ(test::values_of(h.state->store.statistics()), after);
+}
+
+/// The smoothed loss of one batch: (1-e) times the plain one plus e times the mean over the classes.
+TEST(Step, LabelSmoothingReachesTheLoss) {
+  const auto loss = [](double smoothing, int shift) {
+    std::string text = toml("", "lr = 0.5", "compute = \"fp32\"");
+    text.replace(text.find("hidden"), 0, fmt::format("label_smoothing = {}\n", smoothing));
+    StepHarness h = make(text);
+    data::Batch batch = h.batch(0);
+    for (std::int32_t& label : batch.labels.span<std::int32_t>()) label = (label + shift) % 5;
+    return h.step(batch).loss;
+  };
+  double mean = 0;
+  for (int shift = 0; shift < 5; ++shift) mean += loss(0.0, shift) / 5;
+  EXPECT_NEAR(loss(0.25, 0), 0.75 * loss(0.0, 0) + 0.25 * mean, 1e-5);
 }
 
 TEST(Step, ActivationMemoryOfFp16IsHalfOfFp32) {
