@@ -5,8 +5,8 @@
 
 namespace mpdist::kernels {
 
-/// Batch normalisation (Ioffe & Szegedy 2015, algorithm 1) over the rows of x, all of it in FP32 between one load and one
-/// store; sums over rows are two passes with FP64 partial sums, per channel in row order:
+/// Batch normalisation (Ioffe & Szegedy 2015, algorithm 1) over the rows of x, all of it in FP32 between one load and
+/// one store; sums over rows are two passes with FP64 partial sums, per channel in row order:
 ///   mean = sum(x) / rows;  variance = sum((x - mean)^2) / rows;  rstd = 1 / sqrt(variance + epsilon)
 ///   y = activation((x - mean) * rstd * gamma + beta + residual)
 struct BatchNormForward {
@@ -17,7 +17,7 @@ struct BatchNormForward {
   Tensor mean, rstd;         ///< [channels] FP32 out
   Tensor unbiased_variance;  ///< [channels] FP32 out: sum((x - mean)^2) / (rows - 1)
   float epsilon = 1e-5F;
-  bool relu = false;         ///< y = max(.., 0), NaN kept
+  bool relu = false;  ///< y = max(.., 0), NaN kept
   void validate() const;
 };
 MPDIST_KERNEL(batch_norm_forward, BatchNormForward);
@@ -25,13 +25,13 @@ MPDIST_KERNEL(batch_norm_forward, BatchNormForward);
 /// With g = dy (where relu: dy at y > 0, else 0) and xhat = (x - mean) * rstd:
 ///   dbeta = sum(g);  dgamma = sum(g * xhat);  dx = gamma * rstd * (g - dbeta/rows - xhat * dgamma/rows)
 struct BatchNormBackward {
-  Tensor x;             ///< as in forward (its values before normalisation)
-  Tensor y;             ///< needed with relu only
-  Tensor gamma;         ///< [channels] FP32
-  Tensor mean, rstd;    ///< [channels] FP32, from forward
-  Tensor dy;            ///< as x; overwritten by g, which is the residual's gradient too
-  Tensor dx;            ///< as x
-  Tensor dgamma, dbeta; ///< [channels] FP32
+  Tensor x;              ///< as in forward (its values before normalisation)
+  Tensor y;              ///< needed with relu only
+  Tensor gamma;          ///< [channels] FP32
+  Tensor mean, rstd;     ///< [channels] FP32, from forward
+  Tensor dy;             ///< as x; overwritten by g, which is the residual's gradient too
+  Tensor dx;             ///< as x
+  Tensor dgamma, dbeta;  ///< [channels] FP32
   bool relu = false;
   bool accumulate = false;  ///< add to dgamma and dbeta: second use of the parameters
   void validate() const;

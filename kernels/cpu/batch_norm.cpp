@@ -55,8 +55,8 @@ namespace {
 
 constexpr std::int64_t kBlockRows = 64;  ///< rows summed in FP32 before they join the FP64 sum
 
-/// sums[s][c] (FP64) = sum over rows of term s of column c: blocks of kBlockRows in FP32, blocks in FP64, both in row order.
-/// term(place, channel, lanes) gives `Sums` vectors for the elements at `place`.
+/// sums[s][c] (FP64) = sum over rows of term s of column c: blocks of kBlockRows in FP32, blocks in FP64, both in row
+/// order. term(place, channel, lanes) gives `Sums` vectors for the elements at `place`.
 template <int Sums, class Term>
 void column_sums(std::int64_t rows, std::int64_t channels, double* const (&sums)[Sums], Term&& term) {
   for (double* sum : sums) std::fill_n(sum, channels, 0.0);
@@ -96,8 +96,9 @@ struct ChannelScratch {
   ChannelScratch(Stream& stream, std::int64_t channels) {
     Scratch scratch;
     const std::size_t doubles = static_cast<std::size_t>(channels) * sizeof(double);
-    const std::size_t places[] = {scratch.reserve(doubles), scratch.reserve(doubles), scratch.reserve(float_bytes(channels)),
-                                  scratch.reserve(float_bytes(channels)), scratch.reserve(float_bytes(channels))};
+    const std::size_t places[] = {scratch.reserve(doubles), scratch.reserve(doubles),
+                                  scratch.reserve(float_bytes(channels)), scratch.reserve(float_bytes(channels)),
+                                  scratch.reserve(float_bytes(channels))};
     scratch.open(stream);
     sums[0] = static_cast<double*>(scratch.at(places[0]));
     sums[1] = static_cast<double*>(scratch.at(places[1]));
@@ -106,7 +107,8 @@ struct ChannelScratch {
 };
 
 template <class T>
-void statistics(const BatchNormForward& a, const T* x, std::int64_t rows, std::int64_t channels, ChannelScratch& scratch) {
+void statistics(const BatchNormForward& a, const T* x, std::int64_t rows, std::int64_t channels,
+                ChannelScratch& scratch) {
   float *mean = a.mean.data<float>(), *rstd = a.rstd.data<float>(), *unbiased = a.unbiased_variance.data<float>();
   double* sum[1] = {scratch.sums[0]};
   column_sums<1>(rows, channels, sum, [&](std::int64_t place, std::int64_t, auto lanes, F32x16* block) {
@@ -118,7 +120,8 @@ void statistics(const BatchNormForward& a, const T* x, std::int64_t rows, std::i
     block[0] = fma(centred, centred, block[0]);
   });
   for (std::int64_t c = 0; c < channels; ++c) {
-    rstd[c] = static_cast<float>(1.0 / std::sqrt(sum[0][c] / static_cast<double>(rows) + static_cast<double>(a.epsilon)));
+    rstd[c] =
+        static_cast<float>(1.0 / std::sqrt(sum[0][c] / static_cast<double>(rows) + static_cast<double>(a.epsilon)));
     unbiased[c] = static_cast<float>(sum[0][c] / static_cast<double>(rows - 1));
   }
 }
@@ -135,7 +138,8 @@ void batch_norm_forward(Stream& stream, const BatchNormForward& a) {
       scratch.scale[c] = a.gamma.data<float>()[c] * a.rstd.data<float>()[c];
       scratch.shift[c] = a.beta.data<float>()[c] - a.mean.data<float>()[c] * scratch.scale[c];
     }
-    apply(x, scratch.scale, scratch.shift, a.residual ? a.residual.data<T>() : nullptr, a.y.data<T>(), rows, channels, a.relu);
+    apply(x, scratch.scale, scratch.shift, a.residual ? a.residual.data<T>() : nullptr, a.y.data<T>(), rows, channels,
+          a.relu);
   });
 }
 

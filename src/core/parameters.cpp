@@ -64,9 +64,10 @@ Parameter& ParameterStore::add(std::string layer, std::string leaf, Shape shape,
 Statistic& ParameterStore::add_statistic(std::string layer, std::string leaf, std::int64_t elements, float initial,
                                          float momentum) {
   require(!master_, "statistic {}.{} added after finalize()", layer, leaf);
-  const std::int64_t offset = statistics_layout_.empty() ? 0 : statistics_layout_.back().offset + statistics_layout_.back().elements;
-  statistics_layout_.push_back({.name = layer + "." + leaf, .elements = elements, .initial = initial, .momentum = momentum,
-                                .offset = offset});
+  const std::int64_t offset =
+      statistics_layout_.empty() ? 0 : statistics_layout_.back().offset + statistics_layout_.back().elements;
+  statistics_layout_.push_back(
+      {.name = layer + "." + leaf, .elements = elements, .initial = initial, .momentum = momentum, .offset = offset});
   return statistics_layout_.back();
 }
 
@@ -87,7 +88,8 @@ void ParameterStore::finalize(DType compute, std::uint64_t seed) {
   if (!statistics_layout_.empty()) {
     const Statistic& last = statistics_layout_.back();
     statistics_ = Tensor({last.offset + last.elements}, DType::fp32, MemoryKind::parameters);
-    for (const Statistic& s : statistics_layout_) std::fill_n(statistics_.data<float>() + s.offset, s.elements, s.initial);
+    for (const Statistic& s : statistics_layout_)
+      std::fill_n(statistics_.data<float>() + s.offset, s.elements, s.initial);
   }
   working_ = compute == DType::fp32 ? master_ : Tensor({elements_}, compute, MemoryKind::parameters);
   if (compute != DType::fp32) std::memset(working_.raw(), 0, working_.bytes());

@@ -30,9 +30,10 @@ struct Parameter {
   std::int64_t elements() const { return shape.elements(); }
 };
 
-/// Running statistics of one norm layer, FP32: running = (1-momentum)*running + momentum*(mean over the shards of a batch).
+/// Running statistics of one norm layer, FP32: running = (1-momentum)*running + momentum*(mean over the shards of a
+/// batch).
 struct Statistic {
-  std::string name;   ///< "stem.norm.mean"
+  std::string name;  ///< "stem.norm.mean"
   std::int64_t elements = 0;
   float initial = 0;
   float momentum = 0.1F;

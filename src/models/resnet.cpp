@@ -22,11 +22,16 @@ struct ResnetOptions : Options {
   double norm_momentum = 0.1;
 
   void describe(Schema& schema) override {
-    schema.key("depth", depth, {.help = "20, 32, 44, 56, 110 (CIFAR form) or 18, 34, 50, 101 (ImageNet form)", .minimum = 18})
+    schema
+        .key("depth", depth,
+             {.help = "20, 32, 44, 56, 110 (CIFAR form) or 18, 34, 50, 101 (ImageNet form)", .minimum = 18})
         .key("width", width, {.help = "channels of the first stage of the CIFAR form", .minimum = 1})
         .key("dropout", dropout, {.help = "probability before the last layer", .minimum = 0, .maximum = 0.99})
-        .key("norm_momentum", norm_momentum, {.help = "share of a batch in the running statistics", .minimum = 0, .maximum = 1,
-                                              .minimum_excluded = true});
+        .key("norm_momentum", norm_momentum,
+             {.help = "share of a batch in the running statistics",
+              .minimum = 0,
+              .maximum = 1,
+              .minimum_excluded = true});
   }
 };
 
@@ -39,9 +44,9 @@ struct Form {
 
 const std::vector<Form>& forms() {
   static const std::vector<Form> table = {
-      {20, false, false, {3, 3, 3}},   {32, false, false, {5, 5, 5}},    {44, false, false, {7, 7, 7}},
+      {20, false, false, {3, 3, 3}},   {32, false, false, {5, 5, 5}},     {44, false, false, {7, 7, 7}},
       {56, false, false, {9, 9, 9}},   {110, false, false, {18, 18, 18}}, {18, true, false, {2, 2, 2, 2}},
-      {34, true, false, {3, 4, 6, 3}}, {50, true, true, {3, 4, 6, 3}},   {101, true, true, {3, 4, 23, 3}}};
+      {34, true, false, {3, 4, 6, 3}}, {50, true, true, {3, 4, 6, 3}},    {101, true, true, {3, 4, 23, 3}}};
   return table;
 }
 
@@ -49,15 +54,18 @@ const Form& form_of(std::int64_t depth) {
   for (const Form& form : forms()) {
     if (form.depth == depth) return form;
   }
-  throw UsageError(fmt::format("model.depth = {}: residual networks of this kind have depth 20, 32, 44, 56, 110 (CIFAR form) or "
-                               "18, 34, 50, 101 (ImageNet form)", depth));
+  throw UsageError(
+      fmt::format("model.depth = {}: residual networks of this kind have depth 20, 32, 44, 56, 110 (CIFAR form) or "
+                  "18, 34, 50, 101 (ImageNet form)",
+                  depth));
 }
 
 /// Convolution without bias, then batch norm with residual and ReLU where there are.
 class ConvNorm {
  public:
   ConvNorm(ParameterStore& store, const std::string& name, nn::Conv2dOptions options, bool relu, double momentum)
-      : convolution_(store, name, options), norm_(store, name + ".norm", options.out, relu, static_cast<float>(momentum)) {}
+      : convolution_(store, name, options),
+        norm_(store, name + ".norm", options.out, relu, static_cast<float>(momentum)) {}
   nn::Variable operator()(const nn::Pass& pass, const nn::Variable& x, const nn::Variable& residual = {}) const {
     return norm_(pass, convolution_(pass, x), residual);
   }
@@ -87,9 +95,10 @@ class Block {
       add(".conv2", {.in = channels, .out = out, .kernel = 3, .geometry = plain}, true);
     }
     if (stride != 1 || in != out) {
-      shortcut_.emplace(store, name + ".shortcut",
-                        nn::Conv2dOptions{.in = in, .out = out, .kernel = 1, .geometry = {.stride = stride}, .bias = false}, false,
-                        momentum);
+      shortcut_.emplace(
+          store, name + ".shortcut",
+          nn::Conv2dOptions{.in = in, .out = out, .kernel = 1, .geometry = {.stride = stride}, .bias = false}, false,
+          momentum);
     }
   }
 
@@ -138,7 +147,8 @@ class Resnet : public Model {
     for (std::size_t stage = 0; stage < form_.blocks.size(); ++stage) {
       for (std::int64_t block = 0; block < form_.blocks[stage]; ++block) {
         const std::string name = fmt::format("stage{}.block{}", stage + 1, block + 1);
-        blocks_.emplace_back(store, name, in, channels, stage > 0 && block == 0 ? 2 : 1, form_.bottleneck, options.norm_momentum);
+        blocks_.emplace_back(store, name, in, channels, stage > 0 && block == 0 ? 2 : 1, form_.bottleneck,
+                             options.norm_momentum);
         in = form_.bottleneck ? 4 * channels : channels;
       }
       channels *= 2;
@@ -157,13 +167,14 @@ class Resnet : public Model {
 }  // namespace
 
 ModelEntry resnet_entry() {
-  return {"resnet", "residual network, CIFAR or ImageNet form", [] { return std::make_unique<ResnetOptions>(); },
-          [](const Options& options, ParameterStore& store, Shape image, std::int64_t classes) -> std::unique_ptr<Model> {
-            if (image[0] != image[1]) {
-              throw UsageError(fmt::format("model resnet needs square images, found {}x{}", image[0], image[1]));
-            }
-            return std::make_unique<Resnet>(dynamic_cast<const ResnetOptions&>(options), store, image, classes);
-          }};
+  return {
+      "resnet", "residual network, CIFAR or ImageNet form", [] { return std::make_unique<ResnetOptions>(); },
+      [](const Options& options, ParameterStore& store, Shape image, std::int64_t classes) -> std::unique_ptr<Model> {
+        if (image[0] != image[1]) {
+          throw UsageError(fmt::format("model resnet needs square images, found {}x{}", image[0], image[1]));
+        }
+        return std::make_unique<Resnet>(dynamic_cast<const ResnetOptions&>(options), store, image, classes);
+      }};
 }
 
 }  // namespace mpdist::models

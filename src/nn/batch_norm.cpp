@@ -31,9 +31,10 @@ Variable BatchNorm::operator()(const Pass& pass, const Variable& x, const Variab
   if (!pass.training()) return infer(pass, x, residual);
   const std::int64_t channels = gamma_->shape[0];
   if (x.value.elements() < 2 * channels) {  // every shard has this shape, so every rank throws this
-    throw collective(UsageError(fmt::format("batch norm {}: a shard has one value per channel (activation {}), expected 2 or "
-                                            "more: lower batch.shards, or raise batch.global or the image size",
-                                            name_, x.value.shape().to_string())));
+    throw collective(
+        UsageError(fmt::format("batch norm {}: a shard has one value per channel (activation {}), expected 2 or "
+                               "more: lower batch.shards, or raise batch.global or the image size",
+                               name_, x.value.shape().to_string())));
   }
   const Tensor y = pass.like(x.value), gamma = pass.parameters.master(*gamma_);
   const Tensor rstd({channels}, DType::fp32, MemoryKind::activations, pass.stream.pool());

@@ -7,10 +7,10 @@
 namespace mpdist::nn {
 
 /// Batch normalisation over all but the last dimension, then the residual (where there is one) and ReLU (where asked):
-/// y = activation((x - mean) * rstd * gamma + beta + residual), in one operation. In training the statistics are those of
-/// the pass's rows, one shard, and are left in pass.shard_statistics; in evaluation the running ones are used.
-/// Parameters <name>.gamma (one) and <name>.beta (zero), read from the master; statistics <name>.mean and <name>.variance
-/// (unbiased).
+/// y = activation((x - mean) * rstd * gamma + beta + residual), in one operation. In training the statistics are those
+/// of the pass's rows, one shard, and are left in pass.shard_statistics; in evaluation the running ones are used.
+/// Parameters <name>.gamma (one) and <name>.beta (zero), read from the master; statistics <name>.mean and
+/// <name>.variance (unbiased).
 class BatchNorm {
  public:
   BatchNorm(ParameterStore& store, std::string name, std::int64_t channels, bool relu, float momentum = 0.1F);

@@ -25,26 +25,28 @@ Variable Conv2d::operator()(const Pass& pass, const Variable& x) const {
                                         .geometry = geometry,
                                         .relu = options_.relu});
   Tape* tape = pass.tape;
-  return pass.finish(name_, "conv2d", y, {weight_, bias_}, [this, tape, x, weight, masked = options_.relu ? y : Tensor()](const Tensor& dy) {
-    Stream& stream = tape->stream();
-    const Tensor dx =
-        x.node < 0 ? Tensor() : Tensor(x.value.shape(), dy.dtype(), MemoryKind::activations, stream.pool());
-    const ParameterGradient dbias = bias_ ? tape->gradient_of(*bias_) : ParameterGradient{};
-    const ParameterGradient dweight = tape->gradient_of(*weight_);
-    kernels::conv2d_backward(stream, {.x = x.value,
-                                      .weight = weight,
-                                      .y = masked,
-                                      .dy = dy,
-                                      .dx = dx,
-                                      .dweight = dweight.values,
-                                      .dbias = dbias.values,
-                                      .geometry = options_.geometry,
-                                      .relu = options_.relu,
-                                      .accumulate = dweight.accumulate});
-    if (bias_) tape->differentiated(*bias_);
-    tape->differentiated(*weight_);
-    tape->accumulate(x.node, dx);
-  });
+  return pass.finish(name_, "conv2d", y, {weight_, bias_},
+                     [this, tape, x, weight, masked = options_.relu ? y : Tensor()](const Tensor& dy) {
+                       Stream& stream = tape->stream();
+                       const Tensor dx =
+                           x.node < 0 ? Tensor()
+                                      : Tensor(x.value.shape(), dy.dtype(), MemoryKind::activations, stream.pool());
+                       const ParameterGradient dbias = bias_ ? tape->gradient_of(*bias_) : ParameterGradient{};
+                       const ParameterGradient dweight = tape->gradient_of(*weight_);
+                       kernels::conv2d_backward(stream, {.x = x.value,
+                                                         .weight = weight,
+                                                         .y = masked,
+                                                         .dy = dy,
+                                                         .dx = dx,
+                                                         .dweight = dweight.values,
+                                                         .dbias = dbias.values,
+                                                         .geometry = options_.geometry,
+                                                         .relu = options_.relu,
+                                                         .accumulate = dweight.accumulate});
+                       if (bias_) tape->differentiated(*bias_);
+                       tape->differentiated(*weight_);
+                       tape->accumulate(x.node, dx);
+                     });
 }
 
 }  // namespace mpdist::nn

@@ -33,7 +33,8 @@ Variable average_pool(const Pass& pass, const std::string& name, const Variable&
   return pass.finish(name, "average_pool", y, {},
                      [tape, node = x.node, shape = x.value.shape(), pooled = y.shape(), geometry](const Tensor& dy) {
                        const Tensor dx = gradient_like(*tape, shape, dy.dtype());
-                       kernels::average_pool_backward(tape->stream(), {.dy = dy.reshaped(pooled), .dx = dx, .geometry = geometry});
+                       kernels::average_pool_backward(tape->stream(),
+                                                      {.dy = dy.reshaped(pooled), .dx = dx, .geometry = geometry});
                        tape->accumulate(node, dx);
                      });
 }

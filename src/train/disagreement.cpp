@@ -103,9 +103,9 @@ void throw_disagreement(comm::Communicator& communicator, Stream& stream, const 
     for (int rank = 0; rank < communicator.size(); ++rank) values.push_back(all[rank * digests.size() + i]);
     if (std::all_of(values.begin(), values.end(), [&](std::uint64_t v) { return v == values[0]; })) continue;
     const Parties parties = split(values);
-    throw collective(Disagreement(fmt::format("ranks disagree ({}): {} differs on {}; {}{}", found_by, mine.tensors[i].path,
-                                              describe(communicator, parties),
-                                              first_difference(communicator, mine.tensors[i].values, parties), advice)));
+    throw collective(Disagreement(fmt::format(
+        "ranks disagree ({}): {} differs on {}; {}{}", found_by, mine.tensors[i].path, describe(communicator, parties),
+        first_difference(communicator, mine.tensors[i].values, parties), advice)));
   }
   throw collective(
       Disagreement(fmt::format("ranks disagreed ({}), but agree when asked again: memory or network corrupts "

@@ -28,7 +28,8 @@ const std::int64_t& integer(const checkpoint::Checkpoint& checkpoint, const std:
 std::vector<checkpoint::NamedTensor> parameter_views(const ParameterStore& store, const std::string& folder,
                                                      const Tensor& flat) {
   std::vector<checkpoint::NamedTensor> views;
-  for (const Parameter* p : store.parameters()) views.push_back({folder + "/" + p->name, ParameterStore::slice(flat, *p)});
+  for (const Parameter* p : store.parameters())
+    views.push_back({folder + "/" + p->name, ParameterStore::slice(flat, *p)});
   return views;
 }
 
@@ -95,10 +96,12 @@ void from_checkpoint(TrainingState& state, const checkpoint::Checkpoint& checkpo
   for (const checkpoint::NamedTensor& tensor : checkpoint.tensors) saved[tensor.path] = tensor.values;
   for (const checkpoint::NamedTensor& mine : state_tensors(state)) {
     const auto found = saved.find(mine.path);
-    if (found == saved.end()) throw FormatError(file, mine.path, "is missing: the model or optimizer of this run has it");
+    if (found == saved.end())
+      throw FormatError(file, mine.path, "is missing: the model or optimizer of this run has it");
     if (!(found->second.shape() == mine.values.shape())) {
-      throw FormatError(file, mine.path, fmt::format("shape {} expected, found {}", mine.values.shape().to_string(),
-                                                     found->second.shape().to_string()));
+      throw FormatError(file, mine.path,
+                        fmt::format("shape {} expected, found {}", mine.values.shape().to_string(),
+                                    found->second.shape().to_string()));
     }
     std::memcpy(mine.values.raw(), found->second.raw(), found->second.bytes());
     saved.erase(found);

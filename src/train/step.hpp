@@ -83,7 +83,7 @@ class StepRunner {
   std::vector<kernels::SegmentSpan> segments_;         ///< by parameter, in gradient order
   std::vector<kernels::TensorStatistics> statistics_;  ///< of the reduced gradient, by parameter
   Tensor reduced_;
-  std::vector<float> values_;                          ///< of one shard: loss, correct, statistics
+  std::vector<float> values_;                            ///< of one shard: loss, correct, statistics
   std::int64_t loss_terms_ = 0, forward_nonfinite_ = 0;  ///< local sums of this step
 };
 

@@ -39,12 +39,28 @@ struct Norm {
         relu(with_relu) {}
 
   void forward() {
-    batch_norm_forward(stream, {.x = x, .gamma = gamma, .beta = beta, .residual = residual, .y = y, .mean = mean, .rstd = rstd,
-                                .unbiased_variance = variance, .relu = relu});
+    batch_norm_forward(stream, {.x = x,
+                                .gamma = gamma,
+                                .beta = beta,
+                                .residual = residual,
+                                .y = y,
+                                .mean = mean,
+                                .rstd = rstd,
+                                .unbiased_variance = variance,
+                                .relu = relu});
   }
   void backward(bool accumulate = false) {
-    batch_norm_backward(stream, {.x = x, .y = relu ? y.view() : Tensor(), .gamma = gamma, .mean = mean, .rstd = rstd, .dy = dy,
-                                 .dx = dx, .dgamma = dgamma, .dbeta = dbeta, .relu = relu, .accumulate = accumulate});
+    batch_norm_backward(stream, {.x = x,
+                                 .y = relu ? y.view() : Tensor(),
+                                 .gamma = gamma,
+                                 .mean = mean,
+                                 .rstd = rstd,
+                                 .dy = dy,
+                                 .dx = dx,
+                                 .dgamma = dgamma,
+                                 .dbeta = dbeta,
+                                 .relu = relu,
+                                 .accumulate = accumulate});
   }
   double at(const GuardedTensor& t, std::int64_t r, std::int64_t c) const { return value_at(t, r * shape[1] + c); }
 };
@@ -92,7 +108,8 @@ TEST(BatchNorm, EveryTypeAgainstDouble) {
               double y = xhat * gamma + value_at(n.beta, c) + n.at(n.residual, r, c);
               if (relu) y = std::max(y, 0.0);
               ASSERT_NEAR(n.at(n.y, r, c), y, unit_roundoff(type) * std::abs(y) + 2e-5 * ref.rstd) << name_of(type);
-              const double g = n.at(n.y, r, c) > 0 || !relu ? g_before[static_cast<std::size_t>(r * channels + c)] : 0.0;
+              const double g =
+                  n.at(n.y, r, c) > 0 || !relu ? g_before[static_cast<std::size_t>(r * channels + c)] : 0.0;
               ASSERT_EQ(n.at(n.dy, r, c), g);
               sum_g += g;
               sum_gx += g * xhat;
@@ -139,15 +156,22 @@ TEST(BatchNorm, AccumulateAddsToWhatIsThere) {
   n.backward();
   const std::vector<double> once = values_of(n.dgamma);
   n.backward(true);
-  for (std::size_t i = 0; i < once.size(); ++i) EXPECT_EQ(value_at(n.dgamma, static_cast<std::int64_t>(i)), 2 * once[i]);
+  for (std::size_t i = 0; i < once.size(); ++i)
+    EXPECT_EQ(value_at(n.dgamma, static_cast<std::int64_t>(i)), 2 * once[i]);
 }
 
 TEST(BatchNorm, InferenceUsesTheGivenStatistics) {
   Norm n(4, 3, DType::fp32, true);
   fill_uniform(n.mean, 8);
   fill_uniform(n.variance, 9, 0.5F, 2.0F);
-  batch_norm_inference(n.stream, {.x = n.x, .gamma = n.gamma, .beta = n.beta, .mean = n.mean, .variance = n.variance,
-                                  .residual = n.residual, .y = n.y, .relu = true});
+  batch_norm_inference(n.stream, {.x = n.x,
+                                  .gamma = n.gamma,
+                                  .beta = n.beta,
+                                  .mean = n.mean,
+                                  .variance = n.variance,
+                                  .residual = n.residual,
+                                  .y = n.y,
+                                  .relu = true});
   for (std::int64_t r = 0; r < 4; ++r) {
     for (std::int64_t c = 0; c < 3; ++c) {
       const double xhat = (n.at(n.x, r, c) - value_at(n.mean, c)) / std::sqrt(value_at(n.variance, c) + 1e-5);

@@ -49,8 +49,12 @@ struct Network {
     for (int i = 0; i < 6; ++i) labels.data<std::int32_t>()[i] = i % 3;
   }
   double loss(nn::Tape* tape = nullptr, nn::Observer* observer = nullptr) {
-    const nn::Pass pass{
-        .stream = stream, .parameters = store, .tape = tape, .observer = observer, .seed = 9, .attempted = 4,
+    const nn::Pass pass{.stream = stream,
+                        .parameters = store,
+                        .tape = tape,
+                        .observer = observer,
+                        .seed = 9,
+                        .attempted = 4,
                         .shard_statistics = statistics};
     return nn::softmax_cross_entropy(pass, "loss", forward(pass, images), labels, 0.1F, 1).loss;
   }

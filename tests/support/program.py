@@ -3,6 +3,7 @@
 
 MPDIST names the program (ctest sets it). Every run has a time limit: a hang is a named failure.
 """
+import glob
 import json
 import os
 import shutil
@@ -35,9 +36,7 @@ scale_initial = 1024
 scale_interval = 5
 
 [model]
-name = "cnn"
-channels = [4, 8]
-hidden = 16
+{model}
 dropout = 0.25
 label_smoothing = 0.05
 
@@ -66,6 +65,11 @@ warmup_steps = 4
 [log]
 every = 1
 """
+
+
+# The networks of the small run: keys of [model] beside dropout and label_smoothing.
+CNN = 'name = "cnn"\nchannels = [4, 8]\nhidden = 16'
+RESNET = 'name = "resnet"\ndepth = 20\nwidth = 4'
 
 
 class Finished:
@@ -107,17 +111,23 @@ class RunTest(unittest.TestCase):
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
 
-    def train(self, name, ranks, *settings, env=None, expect=0, timeout=120):
+    def train(self, name, ranks, *settings, model=CNN, env=None, expect=0, timeout=120):
         """Trains into folder `name` with `--set` settings; fails the test unless the exit code is `expect`."""
         config = self.path(name + ".toml")
         with open(config, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(output=self.path(name)))
+            file.write(CONFIG.format(output=self.path(name), model=model))
         arguments = [config]
         for setting in settings:
             arguments += ["--set", setting]
         finished = run(arguments, ranks, env, timeout)
         self.assertEqual(finished.code, expect, f"{name} on {ranks} ranks: {finished.err[-3000:]}")
         return finished
+
+    def remove_after(self, name, step):
+        """What a job that was killed at `step` would have left."""
+        for file in glob.glob(self.path(name, "checkpoints", "step_*.h5")):
+            if int(os.path.basename(file)[5:13]) > step:
+                os.remove(file)
 
     def checkpoint(self, name, step=12):
         return self.path(name, "checkpoints", f"step_{step:08d}.h5")

@@ -244,7 +244,8 @@ INSTANTIATE_TEST_SUITE_P(Config, BadConfig, testing::ValuesIn(kBadTexts),
                          [](const auto& case_info) { return std::string(case_info.param.name); });
 
 TEST(Config, a_missing_required_key_names_what_is_known) {
-  EXPECT_NE(complaint("[run]\nsteps = 1\n").find("file.toml: model.name: missing; it has no default (known: mlp, cnn)"),
+  EXPECT_NE(complaint("[run]\nsteps = 1\n")
+                .find("file.toml: model.name: missing; it has no default (known: mlp, cnn, resnet)"),
             std::string::npos)
       << complaint("[run]\nsteps = 1\n");
 }

@@ -2,7 +2,7 @@
 """The same bits at any number of ranks, resumed or not: DESIGN 6, on whole runs."""
 import unittest
 
-from program import RunTest
+from program import RESNET, RunTest
 
 
 class Invariance(RunTest):
@@ -11,6 +11,17 @@ class Invariance(RunTest):
             for ranks in (1, 2, 4, 8):
                 self.train(f"{compute}_{ranks}", ranks, f"precision.compute={compute}")
                 self.assert_same_tensors(self.checkpoint(f"{compute}_1"), self.checkpoint(f"{compute}_{ranks}"))
+
+    def test_residual_networks_with_their_statistics_on_1_2_4_8_ranks(self):
+        for ranks in (1, 2, 4, 8):
+            self.train(f"r{ranks}", ranks, "run.steps=6", model=RESNET)
+            self.assert_same_tensors(self.checkpoint("r1", 6), self.checkpoint(f"r{ranks}", 6))
+        self.train("whole", 1, model=RESNET)
+        self.train("resumed", 4, "checkpoint.every=3",
+                   "checkpoint.keep=20", model=RESNET)
+        self.remove_after("resumed", 6)
+        self.train("resumed", 2, model=RESNET)
+        self.assert_same_tensors(self.checkpoint("whole"), self.checkpoint("resumed"))
 
     def test_types_differ_after_one_step(self):
         for compute in ("fp16", "bf16", "fp32"):
@@ -94,13 +105,6 @@ class Resume(RunTest):
         self.train("run", 2, *settings, env=fault, expect=65)
         self.train("run", 4, *settings, env=fault, expect=65)
         self.assertEqual([e["attempted"] for e in self.events("run", "overflow")], [3, 4, 5])
-
-    def remove_after(self, name, step):
-        import glob
-        import os
-        for file in glob.glob(self.path(name, "checkpoints", "step_*.h5")):
-            if int(os.path.basename(file)[5:13]) > step:
-                os.remove(file)
 
     def test_metrics_go_on_without_gap_or_repetition(self):
         self.train("run", 2, "checkpoint.every=4", "checkpoint.keep=20")

@@ -245,7 +245,8 @@ TEST(Step, DropoutIsKeyedBySeedAttemptedBatchAndPosition) {
 /// running = 0.9*running + 0.1*(mean over the shards of their statistics), on applied steps only.
 TEST(Step, RunningStatisticsAdvanceWithTheUpdateAndNotOnASkip) {
   const std::string text = fmt::format(
-      "[run]\nsteps = 100\n[batch]\nglobal = 16\nshards = 2\n[precision]\ncompute = \"fp32\"\n[model]\nname = \"resnet\"\n"
+      "[run]\nsteps = 100\n[batch]\nglobal = 16\nshards = 2\n[precision]\ncompute = \"fp32\"\n[model]\nname = "
+      "\"resnet\"\n"
       "depth = 20\nwidth = 4\n[data]\nformat = \"synthetic\"\n[optimizer]\nname = \"sgd\"\nlr = 0.1\n");
   StepHarness h(text, {8, 8, 1}, 5, "overflow:step=1:rank=0:tensor=fc.weight");
   const data::Batch batch = h.batch(0);
