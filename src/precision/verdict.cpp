@@ -75,6 +75,8 @@ std::string_view Verdict::name_of(Equal entry) {
                                                                    "applied step",
                                                                    "loss scale",
                                                                    "loss scaler tracker",
+                                                                   "loss scaler allowance",
+                                                                   "loss scaler count of hopeless skips",
                                                                    "data cursor",
                                                                    "digest of the reduced gradient",
                                                                    "non-finite sums",

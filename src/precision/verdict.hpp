@@ -38,6 +38,8 @@ struct Verdict {
     step,
     scale_bits,
     tracker,
+    allowance,
+    hopeless_skips,
     cursor,
     reduced_digest,
     sum_nonfinite,

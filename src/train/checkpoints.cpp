@@ -74,6 +74,8 @@ struct Checkpoints::Files {
   std::string output, folder;
   checkpoint::OutputLock lock;
   checkpoint::Writer writer;
+  std::optional<Saved> running;               ///< the save that runs, or has ended and not been looked at
+  std::optional<std::string> error;           ///< of the newest save that has ended
   std::optional<checkpoint::Best> candidate;  ///< of the save that runs: recorded once it is in place
 };
 
@@ -180,7 +182,6 @@ void Checkpoints::save(const TrainingState& state, const std::optional<Evaluatio
   last_ = std::chrono::steady_clock::now();
   saved_step_ = state.step, saved_attempted_ = state.attempted;
   if (!files_) return;
-  finish(false);
   const std::string& metric = config_.checkpoint.best;
   if (evaluation && metric != "none") {
     const double value = metric_of(*evaluation, metric);
@@ -188,26 +189,41 @@ void Checkpoints::save(const TrainingState& state, const std::optional<Evaluatio
       files_->candidate = checkpoint::Best{state.step, metric, value};
     }
   }
-  files_->writer.begin(to_checkpoint(state, config_, facts_), path(state.step));
+  files_->running = Saved{state.step, state.attempted, path(state.step)};
+  files_->writer.begin(to_checkpoint(state, config_, facts_), files_->running->path);
 }
 
 void Checkpoints::wait_copied() {
   if (files_) files_->writer.wait_copied();
 }
 
-void Checkpoints::finish(bool last) {
-  std::optional<std::string> error;
-  if (files_) {
-    files_->writer.wait_written();
-    error = files_->writer.take_error();
-    const std::optional<checkpoint::Best> candidate = std::exchange(files_->candidate, std::nullopt);
-    if (!error && candidate) error = error_of([&] { checkpoint::record_best(files_->folder, *candidate); });
-    if (error && !last) log::info("this save failed, the run goes on and saves again when due: {}", *error);
+/// Waits for the save that runs, if there is one, and takes what came of it.
+std::optional<Saved> Checkpoints::settle() {
+  if (!files_ || !files_->running) return std::nullopt;
+  files_->writer.wait_written();
+  std::optional<Saved> saved = std::exchange(files_->running, std::nullopt);
+  const std::optional<checkpoint::Best> candidate = std::exchange(files_->candidate, std::nullopt);
+  files_->error = files_->writer.take_error();
+  if (!files_->error && candidate) {
+    files_->error = error_of([&] { checkpoint::record_best(files_->folder, *candidate); });
   }
-  if (!last) return;
+  if (files_->error) saved.reset();
+  return saved;
+}
+
+std::optional<Saved> Checkpoints::take_saved(bool wait) {
+  if (!files_ || !files_->running || (!wait && files_->writer.busy())) return std::nullopt;
+  std::optional<Saved> saved = settle();
+  if (!saved) log::info("this save failed, the run goes on and saves again when due: {}", *files_->error);
+  return saved;
+}
+
+std::optional<Saved> Checkpoints::finish() {
+  std::optional<Saved> saved = settle();
   together(communicator_, [&] {
-    if (error) throw Error(ExitCode::retry, "the last save failed: " + *error);
+    if (files_ && files_->error) throw Error(ExitCode::retry, "the last save failed: " + *files_->error);
   });
+  return saved;
 }
 
 }  // namespace mpdist::train

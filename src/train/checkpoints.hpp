@@ -16,6 +16,12 @@ struct Loaded;
 
 namespace mpdist::train {
 
+/// A checkpoint that is in place.
+struct Saved {
+  std::int64_t step = 0, attempted = 0;
+  std::string path;
+};
+
 /// When checkpoints are written, and from which one a run goes on. Rank 0 reads and writes; every call is made by all
 /// ranks.
 class Checkpoints {
@@ -38,8 +44,11 @@ class Checkpoints {
   void save(const TrainingState& state, const std::optional<Evaluation>& evaluation);
   /// Before the state changes.
   void wait_copied();
-  /// Waits for the file. With `last`, a failure is a collective Error(retry); else it is one line in the log.
-  void finish(bool last);
+  /// The save that has come to rest since the last call, once; nothing while it runs (with `wait` it is waited for),
+  /// after a failed one (one line in the log) and on other ranks than 0.
+  std::optional<Saved> take_saved(bool wait = false);
+  /// Waits for the file of the last save; its failure is a collective Error(retry).
+  std::optional<Saved> finish();
 
   /// The file that the run goes on from; empty for a new run. Known on rank 0.
   const std::string& resumed_from() const { return resumed_from_; }
@@ -52,6 +61,7 @@ class Checkpoints {
  private:
   struct Files;
   void load_named();
+  std::optional<Saved> settle();
   bool restore_on_root(TrainingState& state, Stream& stream);
   void refuse_changes(const checkpoint::Loaded& loaded) const;
 

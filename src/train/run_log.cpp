@@ -150,9 +150,10 @@ void RunLog::evaluation(const Evaluation& evaluation, const TrainingState& state
   }
 }
 
-void RunLog::checkpoint(const TrainingState& state, const std::string& path) {
+void RunLog::checkpoint(const std::optional<Saved>& saved) {
+  if (!saved) return;
   for (const auto& reporter : reporters_) {
-    reporter->checkpoint({.step = state.step, .attempted = state.attempted, .path = path});
+    reporter->checkpoint({.step = saved->step, .attempted = saved->attempted, .path = saved->path});
   }
 }
 

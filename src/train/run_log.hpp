@@ -3,11 +3,13 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "comm/communicator.hpp"
 #include "data/dataset.hpp"
+#include "src/train/checkpoints.hpp"
 #include "src/train/evaluator.hpp"
 #include "src/train/plan.hpp"
 #include "src/train/reporter.hpp"
@@ -28,7 +30,7 @@ class RunLog {
   void start(const TrainingState& state, const std::string& resumed_from, const data::Datasets& datasets);
   void step(const StepReport& report, const StepRunner& runner, const TrainingState& state);
   void evaluation(const Evaluation& evaluation, const TrainingState& state);
-  void checkpoint(const TrainingState& state, const std::string& path);
+  void checkpoint(const std::optional<Saved>& saved);  ///< in place; nothing happens without one
   void end(const TrainingState& state, bool stopped);
 
  private:

@@ -118,7 +118,10 @@ Verdict StepRunner::local_verdict(StepRequests requests, bool audit) const {
   verdict.equal[Verdict::attempted] = static_cast<std::uint64_t>(state_.attempted);
   verdict.equal[Verdict::step] = static_cast<std::uint64_t>(state_.step);
   verdict.equal[Verdict::scale_bits] = std::bit_cast<std::uint64_t>(state_.scaler.scale());
-  verdict.equal[Verdict::tracker] = static_cast<std::uint64_t>(state_.scaler.state().tracker);
+  const precision::LossScalerState& scaler = state_.scaler.state();
+  verdict.equal[Verdict::tracker] = static_cast<std::uint64_t>(scaler.tracker);
+  verdict.equal[Verdict::allowance] = static_cast<std::uint64_t>(scaler.allowance);
+  verdict.equal[Verdict::hopeless_skips] = static_cast<std::uint64_t>(scaler.hopeless_skips);
   verdict.equal[Verdict::cursor] = static_cast<std::uint64_t>(state_.attempted * plan_.global_batch);
   if (audit) fill_audit(verdict);
   return verdict;

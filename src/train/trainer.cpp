@@ -149,12 +149,13 @@ void Trainer::train(Checkpoints& checkpoints, RunLog& log) {
     const StepReport report = runner.attempt(batch, {.stop = wants_to_stop(), .save = checkpoints.due_by_clock()},
                                              audit, [&] { checkpoints.wait_copied(); });
     log.step(report, runner, state_);
+    log.checkpoint(checkpoints.take_saved());
     after_step(report, runner, checkpoints, log);
   }
   checkpoints.wait_copied();
   if (!stopped_ && !evaluated()) evaluate_now(checkpoints, log);
   if (!checkpoints.holds(state_)) save_now(runner, checkpoints, log);
-  checkpoints.finish(true);
+  log.checkpoint(checkpoints.finish());
 }
 
 void Trainer::after_step(const StepReport& report, StepRunner& runner, Checkpoints& checkpoints, RunLog& log) {
@@ -183,8 +184,8 @@ void Trainer::evaluate_now(Checkpoints& checkpoints, RunLog& log) {
 /// A checkpoint is written only when its audit agreed.
 void Trainer::save_now(StepRunner& runner, Checkpoints& checkpoints, RunLog& log) {
   runner.audit();
+  log.checkpoint(checkpoints.take_saved(true));
   checkpoints.save(state_, evaluated() ? evaluation_ : std::nullopt);
-  log.checkpoint(state_, checkpoints.path(state_.step));
 }
 
 }  // namespace
