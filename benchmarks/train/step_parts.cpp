@@ -104,19 +104,19 @@ void DividedStep::run(const data::Batch& batch) {
   std::int64_t terms = 0;
   for (std::int64_t local = 0; local < plan.local_shards; ++local) {
     clock.start();
-    const nn::LossSums sums = pass.run(batch, local, scale * plan.shards_power / plan.loss_terms_power, &clock,
-                                       [&](const Parameter& parameter, const Tensor& gradient) {
-                                         clock.stop();
-                                         clock.start();
-                                         reducer_.leaf(bench_.stream, parameter, local, gradient);
-                                         Work& leaves = work("leaves and tree");
-                                         leaves.now += cpu_seconds() - mark_;
-                                         leaves.bytes = elements * (4 + 4 * wire) -
-                                                        3 * wire * elements / static_cast<double>(plan.local_shards);
-                                         clock.start();
-                                       });
+    const train::ShardResult shard = pass.run(
+        batch, local, scale * plan.shards_power / plan.loss_terms_power, &clock,
+        [&](const Parameter& parameter, const Tensor& gradient) {
+          clock.stop();
+          clock.start();
+          reducer_.leaf(bench_.stream, parameter, local, gradient);
+          Work& leaves = work("leaves and tree");
+          leaves.now += cpu_seconds() - mark_;
+          leaves.bytes = elements * (4 + 4 * wire) - 3 * wire * elements / static_cast<double>(plan.local_shards);
+          clock.start();
+        });
     clock.stop();
-    terms += sums.terms;
+    terms += shard.sums.terms;
   }
   finish(plan.loss_terms_power / (scale * static_cast<double>(terms)));
   for (auto& [name, work] : works_) work.best = work.best == 0 ? work.now : std::min(work.best, work.now);
