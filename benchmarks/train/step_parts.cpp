@@ -85,7 +85,7 @@ void DividedStep::describe(const std::string& name, const std::string& layer, co
     const Shape& w = bench_.state->store.find(layer + ".weight")->shape;
     const bool first = layer == (config.model.name == "cnn" ? "conv1" : "fc1");
     const Shape& y = value.shape();
-    work.matrix = {y.rank() == 4 ? y[1] : 1, w[w.rank() - 1], w[0], w.rank() == 4 ? w[1] : 0, !first};
+    work.matrix = {y.rank() == 4 ? y[1] : 1, w[-1], w[0], w.rank() == 4 ? w[1] : 0, !first};
     return;
   }
   const auto out = static_cast<double>(value.bytes() * static_cast<std::size_t>(bench_.plan.local_shards));
