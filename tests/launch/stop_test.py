@@ -46,7 +46,7 @@ class Stop(LongSaveTest):
         self.assert_stopped_with_a_checkpoint("run", job)
 
     def test_time_limit(self):
-        job = self.start("run", 2, "checkpoint.every=0", "run.time_limit_s=1.5")
+        job = self.start("run", 2, "checkpoint.every=0", "run.time_limit_s=0.01")
         self.assert_stopped_with_a_checkpoint("run", job)
         self.finish("run", 4)
 
