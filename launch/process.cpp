@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
+#include <thread>
 
 #include "src/core/error.hpp"
 
@@ -35,11 +36,13 @@ void widen_mask() {
   sched_setaffinity(0, sizeof all, &all);  // a refusal leaves the mask as it was: slower, not wrong
 }
 
-std::atomic<int> stop_signal = 0;  // any thread may run the handler
-static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may not wait");
+std::atomic<int> stop_signal = 0;
 
-extern "C" void note_stop(int signal) {
-  if (stop_signal.exchange(signal) == SIGINT && signal == SIGINT) std::_Exit(static_cast<int>(ExitCode::internal));
+/// Waits for stop signals for the life of the process.
+void wait_for_signals(sigset_t signals) {
+  for (int signal = 0; sigwait(&signals, &signal) == 0;) {
+    if (stop_signal.exchange(signal) == SIGINT && signal == SIGINT) std::_Exit(static_cast<int>(ExitCode::internal));
+  }
 }
 
 }  // namespace
@@ -72,11 +75,15 @@ void prepare_process(int threads_per_rank) {
   setenv("OMPI_MCA_mpi_yield_when_idle", crowded ? "1" : "0", 0);
 }
 
+/// A thread waits for the signals and all others block them. A handler would run on the stack of the thread that it
+/// interrupts, and oneDNN's generated code does not keep its stack pointer on the stack: the frame of a handler
+/// destroyed the heap in one of some ten runs that were stopped.
 void catch_stop_signals() {
-  struct sigaction action = {};
-  action.sa_handler = note_stop;
-  action.sa_flags = SA_RESTART;  // a signal must not break reads and writes in half
-  for (const int signal : {SIGUSR1, SIGTERM, SIGINT}) sigaction(signal, &action, nullptr);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGUSR1, SIGTERM, SIGINT}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // inherited by every thread that starts later
+  std::thread(wait_for_signals, signals).detach();
 }
 
 bool stop_requested() {

@@ -16,7 +16,8 @@ int launcher_local_ranks();
 /// machine when the rank runs more threads (mpirun pins each of two ranks to one core).
 void prepare_process(int threads_per_rank);
 
-/// SIGUSR1, SIGTERM and SIGINT ask for a checkpoint and an orderly end; a second SIGINT ends the process at once.
+/// SIGUSR1, SIGTERM and SIGINT ask for a checkpoint and an orderly end; a second SIGINT ends the process at once. To be
+/// called before any thread starts, MPI's included.
 void catch_stop_signals();
 /// Whether one of them has arrived.
 bool stop_requested();
