@@ -75,9 +75,9 @@ void prepare_process(int threads_per_rank) {
   setenv("OMPI_MCA_mpi_yield_when_idle", crowded ? "1" : "0", 0);
 }
 
-/// A thread waits for the signals and all others block them. A handler would run on the stack of the thread that it
-/// interrupts, and oneDNN's generated code does not keep its stack pointer on the stack: the frame of a handler
-/// destroyed the heap in one of some ten runs that were stopped.
+/// A thread waits for the signals and all others block them. With a handler, which runs on the stack of the thread that
+/// it interrupts, the heap was found destroyed inside oneDNN in one of some 20 runs that were stopped, and in none of
+/// 64 this way: its generated code seems to use memory that a handler's frame overwrites.
 void catch_stop_signals() {
   sigset_t signals;
   sigemptyset(&signals);
