@@ -98,7 +98,8 @@ def time_pytorch(options, python, model, dtype, layout):
         command += ["--" + key, str(getattr(options, key))]
     # OpenBLAS chooses its kernels by the processor: a variable that pins older ones would slow PyTorch down.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
-    found = json.loads(run(command, env=environment))
+    # Newer versions of gloo say on standard output who is connected.
+    found = json.loads(next(line for line in run(command, env=environment).splitlines() if line.startswith("{")))
     if "/blas/libblas" in found["blas"]:
         sys.exit("PyTorch uses the reference BLAS (%s), which makes its FP32 linear layers some 25 times slower than they need "
                  "to be: apt-get install libopenblas0-serial" % found["blas"])
