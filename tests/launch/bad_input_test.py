@@ -87,6 +87,17 @@ COMMAND_LINES = [
     command_line("check_no_ranks", "--ranks", "check", "{config}", "--ranks", "0"),
     command_line("check_ranks_word", "--ranks", "check", "{config}", "--ranks", "many"),
     command_line("check_ranks_do_not_fit", "3 ranks do not fit batch.shards = 8", "check", "{config}", "--ranks", "3"),
+    command_line("study_nothing", "no config given", "precision-study"),
+    command_line("study_unknown_setting", "--settings: unknown setting 'fp16-dynamc'; did you mean 'fp16-dynamic'?",
+                 "precision-study", "{config}", "--settings", "fp32,fp16-dynamc"),
+    command_line("study_setting_twice", "--settings: 'bf16' is named twice", "precision-study", "{config}", "--settings", "bf16,bf16"),
+    command_line("study_no_seeds", "--seeds", "precision-study", "{config}", "--seeds", "0"),
+    command_line("study_scale", "--constant-scale: expected a power of two in (0, 2^60], found 1000",
+                 "precision-study", "{config}", "--constant-scale", "1000"),
+    command_line("study_own_key", "--set precision.compute=bf16: the study sets this key itself",
+                 "precision-study", "{config}", "--set", "precision.compute=bf16"),
+    command_line("study_resume", "a study has many runs, each of which goes on from its own checkpoint",
+                 "precision-study", "{config}", "--set", "checkpoint.resume=never"),
     command_line("config_unknown", "unknown table or key 'optimizr'; did you mean 'optimizer'?", "config", "optimizr"),
     command_line("inspect_nothing", "checkpoint is required", "inspect"),
     command_line("inspect_no_file", "no such file; expected a checkpoint", "inspect", "{folder}/none.h5"),
@@ -105,7 +116,7 @@ COMMAND_LINES = [
 ]
 
 TEXTS = [
-    Bad("empty_file", "model.name: missing; it has no default (known: mlp, cnn, resnet)", text=""),
+    Bad("empty_file", "model.name: missing; it has no default (known: mlp, cnn, resnet, vgg)", text=""),
     Bad("binary_file", "a binary file", text=b"\x89HDF\r\n\x00\x00"),
     Bad("huge_file", "larger than 1 MiB", text="# " + "x" * (1 << 20)),
     Bad("not_utf8", "config.toml:2:", text=b"[run]\nname = \"\xff\xfe\"\n"),
@@ -153,7 +164,7 @@ VALUES = [
     Bad("unknown_reduction", "found 'ring'", sets=["comm.reduction=ring"]),
     Bad("unknown_wire", "comm.wire: expected one of", sets=["comm.wire=int8"]),
     Bad("unknown_augmentation", "data.augment: expected one of 'crop', 'flip', found 'rotate'", sets=["data.augment=[\"rotate\"]"]),
-    Bad("unknown_model", "model.name: expected one of 'mlp', 'cnn', 'resnet', found 'resnext'", sets=["model.name=resnext"]),
+    Bad("unknown_model", "model.name: expected one of 'mlp', 'cnn', 'resnet', 'vgg', found 'resnext'", sets=["model.name=resnext"]),
     Bad("unknown_optimizer", "found 'adamx'; did you mean 'adamw'?", sets=["optimizer.name=adamx"]),
     Bad("unknown_schedule", "found 'cosin'; did you mean 'cosine'?", sets=["schedule.name=cosin"]),
     Bad("unknown_format", "data.format: expected one of 'idx', 'synthetic', found 'png'", sets=["data.format=png"]),
@@ -172,6 +183,14 @@ VALUES = [
     Bad("betas_one", "optimizer.betas: expected 2 values, found 1", sets=["optimizer.name=adamw", "optimizer.betas=[0.9]"]),
     Bad("betas_range", "optimizer.betas: expected a value in [0, 1), found 1", sets=["optimizer.name=adamw", "optimizer.betas=[0.9, 1]"]),
     Bad("mean_and_std", "data.std: expected as many values as data.mean has, 2; found 1", sets=["data.mean=[1, 2]"]),
+    Bad("group_without_pattern", "config.toml:14:1: optimizer.groups[0].pattern: missing", add="[[optimizer.groups]]\nlr_scale = 1"),
+    Bad("group_unknown_key", "config.toml:16:1: optimizer.groups[0].lr: unknown key (known: pattern, lr_scale, weight_decay)",
+        add="[[optimizer.groups]]\npattern = \"*\"\nlr = 1"),
+    Bad("group_single_brackets", "optimizer.groups: expected a list of tables, each below [[optimizer.groups]], found a table",
+        add="[optimizer.groups]\npattern = \"*\""),
+    Bad("group_value", "--set optimizer.groups=[{pattern = \"*\", lr_scale = -1}]: optimizer.groups[0].lr_scale: expected a value >= 0",
+        sets=["optimizer.groups=[{pattern = \"*\", lr_scale = -1}]"]),
+    Bad("group_that_is_not_there", "the config has no optimizer.groups[0]", sets=["optimizer.groups[0].lr_scale=1"]),
     Bad("name_is_a_path", "without '/'", sets=["run.name=../x"]),
     Bad("unknown_placeholder", "no placeholder but {{name}}", sets=["run.output={folder}/{{date}}"]),
 ]
@@ -180,6 +199,10 @@ DATA_ROWS = [
     Bad("mean_of_three_channels", "channel", sets=["data.mean=[1, 2, 3]", "data.std=[1, 2, 3]"]),
     Bad("too_many_stages", "model.channels: 4 stages halve a 8x8 image to nothing; at most 3 fit",
         text=VALID.replace('"mlp"', '"cnn"').replace("hidden = [8]", "channels = [4, 4, 4, 4]")),
+    Bad("group_matches_nothing", "optimizer.groups[0].pattern: 'fc9.*' matches no parameter, did you mean 'fc1.*'?",
+        sets=["optimizer.groups=[{pattern = \"fc9.*\"}]"]),
+    Bad("group_comes_too_late", "optimizer.groups[1].pattern: every parameter that '*.bias' matches belongs to an earlier group",
+        sets=["optimizer.groups=[{pattern = \"*\"}, {pattern = \"*.bias\"}]"]),
     Bad("model_beyond_memory", "memory", code=INTERNAL, sets=["model.hidden=[10000000000]"]),
     Bad("fault_kind", "MPDIST_FAULT", fault="overflw:step=1:rank=0:tensor=fc1.weight"),
     Bad("fault_tensor", "MPDIST_FAULT", fault="overflow:step=1:rank=0:tensor=fc9.weight"),
@@ -213,6 +236,8 @@ RANK_ROWS = [
     command_line("mpi_nothing", "no config given", ranks=8),
     command_line("mpi_unknown_option", "--frobnicate", "--frobnicate", ranks=8),
     command_line("mpi_no_such_config", "cannot read the config", "{folder}/none.toml", ranks=8),
+    command_line("mpi_study_unknown_setting", "--settings: unknown setting 'fp17'", "precision-study", "{config}",
+                 "--settings", "fp17", ranks=8),
     command_line("mpi_inspect_no_file", "no such file", "inspect", "{folder}/none.h5", ranks=2),
     Bad("mpi_syntax", "config.toml:1:", text="[run\n", ranks=2),
     Bad("mpi_unknown_key", "unknown key; did you mean 'lr'?", add="[optimizer]\nlearning_rate = 1", ranks=8),
@@ -220,6 +245,7 @@ RANK_ROWS = [
     Bad("mpi_ranks_do_not_fit", "3 ranks do not fit batch.shards = 8: start with 1, 2, 4, 8 ranks", ranks=3),
     Bad("mpi_fault", "MPDIST_FAULT", fault="overflow:step=1:rank=8:tensor=fc1.weight", ranks=8),
     Bad("mpi_no_data", "data", text=IDX_ROWS[0].text, ranks=8),
+    Bad("mpi_group", "optimizer.groups[0].pattern: 'x' matches no parameter", sets=["optimizer.groups=[{pattern = \"x\"}]"], ranks=8),
     Bad("mpi_resume_no_file", "checkpoint.resume = ", sets=["checkpoint.resume={folder}/none.h5"], ranks=2),
 ]
 
@@ -250,7 +276,8 @@ class BadInput(RunTest):
         if bad.ranks is None:
             self.assertEqual(len(done.err.splitlines()), 1, done.err)
         self.assertEqual(done.out.strip(), "")
-        self.assertFalse(os.path.exists(self.path("output")), "an output directory was left behind")
+        for name in ("output", "output_study"):
+            self.assertFalse(os.path.exists(self.path(name)), "an output directory was left behind")
 
 
 class RanksDiffer(RunTest):
