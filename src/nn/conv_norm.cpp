@@ -106,7 +106,7 @@ void ConvNorm::take_residual(NormNode& node, const Deferred& residual) const {
 void ConvNorm::convolve(const Pass& pass, Input& input, NormNode& node) const {
   const std::int64_t channels = options_.out;
   const ParameterStore& store = pass.parameters;
-  const Tensor per_channel({3, channels}, DType::fp32, MemoryKind::activations, pass.stream.pool());
+  const Tensor per_channel({4, channels}, DType::fp32, MemoryKind::activations, pass.stream.pool());
   const auto row = [&](std::int64_t i) { return per_channel.rows(i, i + 1).reshaped({channels}); };
   node.apply.scale = row(0), node.apply.shift = row(1);
   kernels::ConvNormForward forward{.x = input.x.value,
@@ -115,7 +115,7 @@ void ConvNorm::convolve(const Pass& pass, Input& input, NormNode& node) const {
                                    .z = node.apply.x,
                                    .geometry = options_.geometry};
   if (pass.training()) {
-    node.mean = ParameterStore::slice(pass.shard_statistics, *mean_), node.rstd = row(2);
+    node.mean = row(2), node.rstd = row(3);  // its own: a layer may be used twice
     forward.gamma = store.master(*gamma_), forward.beta = store.master(*beta_);
     forward.mean = node.mean, forward.rstd = node.rstd;
     forward.unbiased_variance = ParameterStore::slice(pass.shard_statistics, *variance_);
@@ -129,6 +129,8 @@ void ConvNorm::convolve(const Pass& pass, Input& input, NormNode& node) const {
                                              .shift = node.apply.shift});
   }
   kernels::conv_norm_forward(pass.stream, forward);
+  if (!pass.training()) return;
+  std::memcpy(ParameterStore::slice(pass.shard_statistics, *mean_).raw(), node.mean.raw(), node.mean.bytes());
 }
 
 Deferred ConvNorm::operator()(const Pass& pass, const Deferred& x, const Deferred& residual) const {
