@@ -87,24 +87,25 @@ LayerList::LayerList(const TableList& list, const std::string& key, LayerSite& s
   }
 }
 
-nn::Variable LayerList::operator()(const nn::Pass& pass, nn::Variable x) const {
+nn::Deferred LayerList::operator()(const nn::Pass& pass, nn::Deferred x) const {
   for (const auto& layer : layers_) x = layer->forward(pass, x, {});
   return x;
 }
 
-nn::Variable LayerList::open(const nn::Pass& pass, nn::Variable x) const {
+nn::Deferred LayerList::open(const nn::Pass& pass, nn::Deferred x) const {
   for (std::size_t i = 0; i + 1 < layers_.size(); ++i) x = layers_[i]->forward(pass, x, {});
   return x;
 }
 
-nn::Variable LayerList::close(const nn::Pass& pass, const nn::Variable& x, const nn::Variable& residual) const {
+nn::Deferred LayerList::close(const nn::Pass& pass, const nn::Deferred& x, const nn::Deferred& residual) const {
   return layers_.back()->forward(pass, x, residual);
 }
 
-nn::Variable activate(const nn::Pass& pass, const std::string& name, const std::string& activation,
-                      const nn::Variable& x) {
+nn::Deferred activate(const nn::Pass& pass, const std::string& name, const std::string& activation,
+                      const nn::Deferred& x) {
   if (activation == "relu") return nn::relu(pass, name, x);
-  return activation == "gelu" ? nn::gelu(pass, name, x) : x;
+  if (activation == "gelu") return nn::gelu(pass, name, x);
+  return x;
 }
 
 void describe_activation(Schema& schema, std::string& activation, const char* help) {

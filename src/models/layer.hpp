@@ -15,7 +15,7 @@ class Layer {
  public:
   virtual ~Layer() = default;
   /// `residual` is added at the end, before the ReLU: only to layers whose options say takes_residual().
-  virtual nn::Variable forward(const nn::Pass& pass, const nn::Variable& x, const nn::Variable& residual) const = 0;
+  virtual nn::Deferred forward(const nn::Pass& pass, const nn::Deferred& x, const nn::Deferred& residual) const = 0;
 };
 
 /// What the building of one layer is given, and the shape that it changes.
@@ -62,13 +62,13 @@ class LayerList {
   /// dot where it has one; its shape becomes the last layer's. `last_relu`: see close().
   LayerList(const TableList& list, const std::string& key, LayerSite& site, bool last_relu = false);
 
-  nn::Variable operator()(const nn::Pass& pass, nn::Variable x) const;
+  nn::Deferred operator()(const nn::Pass& pass, nn::Deferred x) const;
 
   /// Whether the last layer takes a residual (and, with `last_relu`, ends with a ReLU behind it): then open() and
   /// close() run the list in two parts, all but the last and the last.
   bool can_close() const { return can_close_; }
-  nn::Variable open(const nn::Pass& pass, nn::Variable x) const;
-  nn::Variable close(const nn::Pass& pass, const nn::Variable& x, const nn::Variable& residual) const;
+  nn::Deferred open(const nn::Pass& pass, nn::Deferred x) const;
+  nn::Deferred close(const nn::Pass& pass, const nn::Deferred& x, const nn::Deferred& residual) const;
 
  private:
   std::vector<std::unique_ptr<Layer>> layers_;
@@ -76,8 +76,8 @@ class LayerList {
 };
 
 /// ReLU or GELU by the word of a key `activation`, "none" for none.
-nn::Variable activate(const nn::Pass& pass, const std::string& name, const std::string& activation,
-                      const nn::Variable& x);
+nn::Deferred activate(const nn::Pass& pass, const std::string& name, const std::string& activation,
+                      const nn::Deferred& x);
 /// The key `activation`.
 void describe_activation(Schema& schema, std::string& activation, const char* help);
 

@@ -15,7 +15,7 @@ struct Shortcut {
   std::optional<ConvBlock> convolution;
   std::optional<nn::Linear> linear;  ///< both empty: x itself
 
-  nn::Variable operator()(const nn::Pass& pass, const nn::Variable& x) const {
+  nn::Deferred operator()(const nn::Pass& pass, const nn::Deferred& x) const {
     if (linear) return (*linear)(pass, x);
     return convolution ? (*convolution)(pass, x) : x;
   }
@@ -30,13 +30,13 @@ class Residual : public Layer {
         layers_(std::move(layers)),
         shortcut_(std::move(shortcut)) {}
 
-  nn::Variable forward(const nn::Pass& pass, const nn::Variable& x, const nn::Variable&) const override {
+  nn::Deferred forward(const nn::Pass& pass, const nn::Deferred& x, const nn::Deferred&) const override {
     if (!layers_.can_close()) {
-      const nn::Variable y = layers_(pass, x);
+      const nn::Deferred y = layers_(pass, x);
       return activate(pass, activation_name_, activation_, nn::add(pass, sum_, y, shortcut_(pass, x)));
     }
-    const nn::Variable y = layers_.open(pass, x);
-    const nn::Variable closed = layers_.close(pass, y, shortcut_(pass, x));
+    const nn::Deferred y = layers_.open(pass, x);
+    const nn::Deferred closed = layers_.close(pass, y, shortcut_(pass, x));
     return activation_ == "gelu" ? activate(pass, activation_name_, activation_, closed) : closed;
   }
 
@@ -87,7 +87,7 @@ class Branch : public Layer {
       join_names_.push_back(name + (concat ? ".concat" : ".sum") + (i == 0 ? "" : std::to_string(i + 1)));
   }
 
-  nn::Variable forward(const nn::Pass& pass, const nn::Variable& x, const nn::Variable&) const override {
+  nn::Deferred forward(const nn::Pass& pass, const nn::Deferred& x, const nn::Deferred&) const override {
     std::vector<nn::Variable> parts;
     parts.reserve(paths_.size());
     for (const LayerList& path : paths_) parts.push_back(path(pass, x));

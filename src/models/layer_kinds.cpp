@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The layers of a network in TOML that are one operation.
-#include <optional>
 
 #include "src/models/layer.hpp"
 #include "src/models/layer_blocks.hpp"
 #include "src/nn/activation.hpp"
+#include "src/nn/batch_norm.hpp"
 #include "src/nn/linear.hpp"
 #include "src/nn/pooling.hpp"
 
@@ -16,7 +16,7 @@ template <class F>
 class FunctionLayer : public Layer {
  public:
   explicit FunctionLayer(F function) : function_(std::move(function)) {}
-  nn::Variable forward(const nn::Pass& pass, const nn::Variable& x, const nn::Variable&) const override {
+  nn::Deferred forward(const nn::Pass& pass, const nn::Deferred& x, const nn::Deferred&) const override {
     return function_(pass, x);
   }
 
@@ -29,15 +29,16 @@ std::unique_ptr<Layer> function_layer(F function) {
   return std::make_unique<FunctionLayer<F>>(std::move(function));
 }
 
-/// An operation that takes a residual (or none), then GELU where asked; ReLU is the operation's own.
+/// An operation that takes a residual (or none) and ends with its own ReLU where there is one; then GELU where asked.
 template <class Operation>
 class ActivatedLayer : public Layer {
  public:
   ActivatedLayer(Operation operation, std::string name, bool gelu)
       : operation_(std::move(operation)), name_(std::move(name)), gelu_(gelu) {}
-  nn::Variable forward(const nn::Pass& pass, const nn::Variable& x, const nn::Variable& residual) const override {
-    const nn::Variable y = operation_(pass, x, residual);
-    return gelu_ ? nn::gelu(pass, name_, y) : y;
+  nn::Deferred forward(const nn::Pass& pass, const nn::Deferred& x, const nn::Deferred& residual) const override {
+    const nn::Deferred y = operation_(pass, x, residual);
+    if (gelu_) return nn::gelu(pass, name_, y);
+    return y;
   }
 
  private:
@@ -134,9 +135,10 @@ struct LinearOptions : LayerOptions {
     nn::Linear linear(site.store, site.name, in, out, site.relu || activation == "relu");
     const bool flat = site.shape.rank() == 1;
     site.shape = {out};
-    const auto operation = [linear, flat, name = site.name + ".flatten"](const nn::Pass& pass, const nn::Variable& x,
-                                                                         const nn::Variable&) {
-      return linear(pass, flat ? x : nn::flatten(pass, name, x));
+    const auto operation = [linear, flat, name = site.name + ".flatten"](const nn::Pass& pass, const nn::Deferred& x,
+                                                                         const nn::Deferred&) {
+      const nn::Variable value = x;
+      return linear(pass, flat ? value : nn::flatten(pass, name, value));
     };
     return activated_layer(operation, site, activation);
   }
@@ -147,7 +149,7 @@ struct ActivationOptions : LayerOptions {
   void describe_own(Schema&) override {}
   std::unique_ptr<Layer> build(LayerSite& site) const override {
     return function_layer(
-        [name = site.name](const nn::Pass& pass, const nn::Variable& x) { return operation(pass, name, x); });
+        [name = site.name](const nn::Pass& pass, const nn::Deferred& x) { return operation(pass, name, x); });
   }
 };
 
@@ -158,7 +160,7 @@ struct DropoutOptions : LayerOptions {
   }
   std::unique_ptr<Layer> build(LayerSite& site) const override {
     return function_layer([name = site.name, p = static_cast<float>(probability)](
-                              const nn::Pass& pass, const nn::Variable& x) { return nn::dropout(pass, name, x, p); });
+                              const nn::Pass& pass, const nn::Deferred& x) { return nn::dropout(pass, name, x, p); });
   }
 };
 
@@ -179,7 +181,7 @@ struct PoolOptions : LayerOptions {
       site.fail(fmt::format("window {} with padding {} does not fit a {} input", window, padding, extent_text(in)));
     }
     site.shape = {geometry.output_extent(in[0]), geometry.output_extent(in[1]), in[2]};
-    return function_layer([name = site.name, geometry](const nn::Pass& pass, const nn::Variable& x) {
+    return function_layer([name = site.name, geometry](const nn::Pass& pass, const nn::Deferred& x) {
       return operation(pass, name, x, geometry);
     });
   }
@@ -192,7 +194,7 @@ struct GlobalAveragePoolOptions : LayerOptions {
     if (site.shape[0] != site.shape[1])
       site.fail(fmt::format("needs as many rows as columns, found a {} input", extent_text(site.shape)));
     site.shape = {site.shape[2]};
-    return function_layer([name = site.name](const nn::Pass& pass, const nn::Variable& x) {
+    return function_layer([name = site.name](const nn::Pass& pass, const nn::Deferred& x) {
       return nn::global_average_pool(pass, name, x);
     });
   }
@@ -203,7 +205,7 @@ struct FlattenOptions : LayerOptions {
   std::unique_ptr<Layer> build(LayerSite& site) const override {
     site.shape = {site.shape.elements()};
     return function_layer(
-        [name = site.name](const nn::Pass& pass, const nn::Variable& x) { return nn::flatten(pass, name, x); });
+        [name = site.name](const nn::Pass& pass, const nn::Deferred& x) { return nn::flatten(pass, name, x); });
   }
 };
 

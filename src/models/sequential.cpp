@@ -44,7 +44,9 @@ class Sequential : public Model {
  public:
   Sequential(const SequentialOptions& options, ParameterStore& store, Shape image, std::int64_t classes)
       : layers_(build(options, store, image, classes)) {}
-  nn::Variable forward(const nn::Pass& pass, const Tensor& images) const override { return layers_(pass, {images}); }
+  nn::Variable forward(const nn::Pass& pass, const Tensor& images) const override {
+    return layers_(pass, nn::Variable{images});
+  }
 
  private:
   LayerList layers_;
