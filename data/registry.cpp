@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/registry.hpp"
 
+#include "data/formats/cifar10.hpp"
 #include "data/formats/idx.hpp"
 #include "data/formats/synthetic.hpp"
 
@@ -24,6 +25,9 @@ const std::vector<Format>& formats() {
       format<IdxOptions>(
           "idx", "folder of MNIST-style IDX files, plain or gzip-compressed",
           [](const auto& options, const std::string& path, std::uint64_t) { return open_idx(options, path); }),
+      format<Cifar10Options>(
+          "cifar10", "folder of CIFAR-10's or CIFAR-100's binary files",
+          [](const auto& options, const std::string& path, std::uint64_t) { return open_cifar10(options, path); }),
       format<SyntheticOptions>(
           "synthetic", "class patterns under noise, computed; path is not used",
           [](const auto& options, const std::string&, std::uint64_t seed) { return open_synthetic(options, seed); }),
