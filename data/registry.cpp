@@ -2,6 +2,7 @@
 #include "data/registry.hpp"
 
 #include "data/formats/cifar10.hpp"
+#include "data/formats/hdf5.hpp"
 #include "data/formats/idx.hpp"
 #include "data/formats/synthetic.hpp"
 
@@ -28,6 +29,9 @@ const std::vector<Format>& formats() {
       format<Cifar10Options>(
           "cifar10", "folder of CIFAR-10's or CIFAR-100's binary files",
           [](const auto& options, const std::string& path, std::uint64_t) { return open_cifar10(options, path); }),
+      format<Hdf5Options>(
+          "hdf5", "images and labels of an HDF5 file",
+          [](const auto& options, const std::string& path, std::uint64_t) { return open_hdf5(options, path); }),
       format<SyntheticOptions>(
           "synthetic", "class patterns under noise, computed; path is not used",
           [](const auto& options, const std::string&, std::uint64_t seed) { return open_synthetic(options, seed); }),
