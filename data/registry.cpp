@@ -4,6 +4,7 @@
 #include "data/formats/cifar10.hpp"
 #include "data/formats/hdf5.hpp"
 #include "data/formats/idx.hpp"
+#include "data/formats/images.hpp"
 #include "data/formats/synthetic.hpp"
 
 namespace mpdist::data {
@@ -32,6 +33,9 @@ const std::vector<Format>& formats() {
       format<Hdf5Options>(
           "hdf5", "images and labels of an HDF5 file",
           [](const auto& options, const std::string& path, std::uint64_t) { return open_hdf5(options, path); }),
+      format<ImagesOptions>(
+          "images", "folder of JPEG and PNG files, one folder a class",
+          [](const auto& options, const std::string& path, std::uint64_t) { return open_images(options, path); }),
       format<SyntheticOptions>(
           "synthetic", "class patterns under noise, computed; path is not used",
           [](const auto& options, const std::string&, std::uint64_t seed) { return open_synthetic(options, seed); }),

@@ -21,7 +21,7 @@ std::string reason(int code) {
 }  // namespace
 
 DataFile::DataFile(std::string path) : path_(std::move(path)), descriptor_(open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
-  if (descriptor_ < 0) throw UsageError(fmt::format("{}: cannot be read: {}", path_, reason(errno)));
+  if (descriptor_ < 0) throw FormatError(path_, "file", "cannot be opened: " + reason(errno));
 }
 
 DataFile::~DataFile() {

@@ -11,7 +11,7 @@ namespace mpdist::data {
 /// A file that is open for reading at any place, from several threads at once.
 class DataFile {
  public:
-  /// Throws UsageError where it cannot be opened.
+  /// Throws FormatError where it cannot be opened: that it is there has been seen before.
   explicit DataFile(std::string path);
   ~DataFile();
   DataFile(const DataFile&) = delete;

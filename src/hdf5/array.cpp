@@ -104,14 +104,22 @@ struct Filters {
   bool known = true, shuffled = false, deflated = false;
 };
 
-Filters filters_of(const Handle& creation) {
+/// Throws Unsupported for a filter that this HDF5 does not have.
+Filters filters_of(const Handle& creation, const std::string& path, const std::string& name) {
   Filters filters;
   const int count = MPDIST_HDF5(H5Pget_nfilters, creation.id());
   for (int i = 0; i < count; ++i) {
     unsigned flags = 0, config = 0;
     std::size_t values = 0;
+    std::array<char, 64> filter_name{};
     const H5Z_filter_t filter = MPDIST_HDF5(H5Pget_filter2, creation.id(), static_cast<unsigned>(i), &flags, &values,
-                                            nullptr, 0, nullptr, &config);
+                                            nullptr, filter_name.size() - 1, filter_name.data(), &config);
+    if (H5Zfilter_avail(filter) <= 0) {
+      throw Unsupported(
+          fmt::format("{}: {} needs HDF5's filter {} ({}), which is not installed; write the file again "
+                      "with gzip (h5repack -f GZIP=4) or set HDF5_PLUGIN_PATH",
+                      path, name, static_cast<int>(filter), filter_name.data()));
+    }
     if (filter == H5Z_FILTER_SHUFFLE && !filters.deflated && !filters.shuffled) {
       filters.shuffled = true;
     } else if (filter == H5Z_FILTER_DEFLATE && !filters.deflated) {
@@ -176,7 +184,7 @@ void Array::Impl::find_chunks(const Handle& creation) {
   std::array<hsize_t, Shape::kMaxRank> chunk{};
   MPDIST_HDF5(H5Pget_chunk, creation.id(), shape.rank(), chunk.data());
   block_rows = std::min(static_cast<std::int64_t>(chunk[0]), shape[0]);
-  const Filters filters = filters_of(creation);
+  const Filters filters = filters_of(creation, path, name);
   bool whole = filters.known && static_cast<std::int64_t>(chunk[0]) == block_rows;
   for (int i = 1; i < shape.rank(); ++i) whole = whole && static_cast<std::int64_t>(chunk[i]) == shape[i];
   if (!whole) return;
