@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +15,7 @@
 #include "launch/shared_config.hpp"
 #include "src/checkpoint/folder.hpp"
 #include "src/train/datasets.hpp"
+#include "src/train/memory.hpp"
 #include "src/train/plan.hpp"
 #include "src/train/state.hpp"
 
@@ -25,8 +26,12 @@ void print(const std::string& what, const std::string& value) {
   fmt::print("{:<16}{}\n", what, value);
 }
 
-std::string mib(double bytes) {
-  return fmt::format("{:.1f} MiB", bytes / (1024.0 * 1024.0));
+std::string amount(std::int64_t bytes) {
+  constexpr const char* kUnits[] = {"KiB", "MiB", "GiB"};
+  double value = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
+  return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
 void print_data(const train::Config& config, const data::Datasets& data) {
@@ -58,19 +63,13 @@ void print_model(const train::Config& config, const train::TrainingState& state)
   }
 }
 
-/// Memory of the flat arrays of one rank. Activations are not in it: they are measured in the run (peak_bytes at its
-/// end).
-void print_memory(const train::Config& config, const train::Plan& plan, train::TrainingState& state) {
-  const double n = static_cast<double>(state.store.elements());
-  const DType compute = config.precision.compute_type();
-  const double working = compute == DType::fp32 ? 0 : n * static_cast<double>(size_of(compute));
-  const std::size_t arrays = state.optimizer->slots().size() + (state.ema ? 1 : 0);
-  const double optimizer = static_cast<double>(arrays) * n * static_cast<double>(sizeof(float));
-  const double pending = std::log2(static_cast<double>(plan.local_shards));
-  const double gradients = (1 + pending) * n * static_cast<double>(size_of(plan.wire));
-  print("memory a rank", fmt::format("masters {}, working copy {} ({}), optimizer {}, gradients {} ({}, {} pending)",
-                                     mib(n * sizeof(float)), mib(working), name_of(compute), mib(optimizer),
-                                     mib(gradients), name_of(plan.wire), pending));
+/// The peak of the busiest rank, rehearsed at full size: what peak_bytes at the end of the run will say.
+void print_memory(const train::MemoryForecast& forecast) {
+  std::vector<std::string> kinds;
+  for (std::size_t kind = 0; kind < forecast.peak.size(); ++kind) {
+    kinds.push_back(fmt::format("{} {}", name_of(static_cast<MemoryKind>(kind)), amount(forecast.peak[kind])));
+  }
+  print("memory a rank", fmt::format("{} at most: {}", amount(forecast.total()), fmt::join(kinds, ", ")));
 }
 
 void print_output(const train::Config& config) {
@@ -90,7 +89,7 @@ int check(const ConfigArguments& arguments, int ranks) {
   const data::Datasets data = train::open_datasets(config);
   const train::Plan plan = train::make_plan(config, data.train->size(), ranks);
   const data::Augmentation augmentation(config.data.augmentation, data.train->image_shape(),
-                                        static_cast<std::uint64_t>(config.run.seed));  // its checks
+                                        static_cast<std::uint64_t>(config.run.seed));
   Stream stream;
   train::TrainingState state(config, data.train->image_shape(), data.train->classes(), stream);
   print("run", fmt::format("{}, seed {}", config.run.name, config.run.seed));
@@ -102,7 +101,7 @@ int check(const ConfigArguments& arguments, int ranks) {
                                      ? fmt::format("dynamic from {}", config.precision.scaler.initial)
                                      : fmt::format("fixed at {}", config.precision.scaler_options().initial)));
   print_model(config, state);
-  print_memory(config, plan, state);
+  print_memory(train::forecast_memory(config, plan, state, data, augmentation, stream));
   print_output(config);
   return 0;
 }

@@ -9,6 +9,7 @@ import os
 import struct
 import subprocess
 import unittest
+import zlib
 from dataclasses import dataclass, field
 
 from program import PROGRAM, RunTest, environment, run
@@ -87,6 +88,17 @@ COMMAND_LINES = [
     command_line("check_no_ranks", "--ranks", "check", "{config}", "--ranks", "0"),
     command_line("check_ranks_word", "--ranks", "check", "{config}", "--ranks", "many"),
     command_line("check_ranks_do_not_fit", "3 ranks do not fit batch.shards = 8", "check", "{config}", "--ranks", "3"),
+    command_line("study_nothing", "no config given", "precision-study"),
+    command_line("study_unknown_setting", "--settings: unknown setting 'fp16-dynamc'; did you mean 'fp16-dynamic'?",
+                 "precision-study", "{config}", "--settings", "fp32,fp16-dynamc"),
+    command_line("study_setting_twice", "--settings: 'bf16' is named twice", "precision-study", "{config}", "--settings", "bf16,bf16"),
+    command_line("study_no_seeds", "--seeds", "precision-study", "{config}", "--seeds", "0"),
+    command_line("study_scale", "--constant-scale: expected a power of two in (0, 2^60], found 1000",
+                 "precision-study", "{config}", "--constant-scale", "1000"),
+    command_line("study_own_key", "--set precision.compute=bf16: the study sets this key itself",
+                 "precision-study", "{config}", "--set", "precision.compute=bf16"),
+    command_line("study_resume", "a study has many runs, each of which goes on from its own checkpoint",
+                 "precision-study", "{config}", "--set", "checkpoint.resume=never"),
     command_line("config_unknown", "unknown table or key 'optimizr'; did you mean 'optimizer'?", "config", "optimizr"),
     command_line("inspect_nothing", "checkpoint is required", "inspect"),
     command_line("inspect_no_file", "no such file; expected a checkpoint", "inspect", "{folder}/none.h5"),
@@ -105,7 +117,7 @@ COMMAND_LINES = [
 ]
 
 TEXTS = [
-    Bad("empty_file", "model.name: missing; it has no default (known: mlp, cnn, resnet)", text=""),
+    Bad("empty_file", "model.name: missing; it has no default (known: mlp, cnn, resnet, vgg)", text=""),
     Bad("binary_file", "a binary file", text=b"\x89HDF\r\n\x00\x00"),
     Bad("huge_file", "larger than 1 MiB", text="# " + "x" * (1 << 20)),
     Bad("not_utf8", "config.toml:2:", text=b"[run]\nname = \"\xff\xfe\"\n"),
@@ -153,10 +165,10 @@ VALUES = [
     Bad("unknown_reduction", "found 'ring'", sets=["comm.reduction=ring"]),
     Bad("unknown_wire", "comm.wire: expected one of", sets=["comm.wire=int8"]),
     Bad("unknown_augmentation", "data.augment: expected one of 'crop', 'flip', found 'rotate'", sets=["data.augment=[\"rotate\"]"]),
-    Bad("unknown_model", "model.name: expected one of 'mlp', 'cnn', 'resnet', found 'resnext'", sets=["model.name=resnext"]),
+    Bad("unknown_model", "model.name: expected one of 'mlp', 'cnn', 'resnet', 'vgg', found 'resnext'", sets=["model.name=resnext"]),
     Bad("unknown_optimizer", "found 'adamx'; did you mean 'adamw'?", sets=["optimizer.name=adamx"]),
     Bad("unknown_schedule", "found 'cosin'; did you mean 'cosine'?", sets=["schedule.name=cosin"]),
-    Bad("unknown_format", "data.format: found 'png'", sets=["data.format=png"]),
+    Bad("unknown_format", "'images', 'synthetic', found 'png'", sets=["data.format=png"]),
     Bad("key_of_another_model", "model.channels: unknown key (known: name,", sets=["model.channels=[8]"]),
     Bad("key_of_another_type_there", "model.hidden: expected an integer, found a list", sets=["model.name=cnn"]),
     Bad("both_lengths", "expected one of run.epochs and run.steps, found both", sets=["run.epochs=1", "run.steps=1"]),
@@ -172,6 +184,14 @@ VALUES = [
     Bad("betas_one", "optimizer.betas: expected 2 values, found 1", sets=["optimizer.name=adamw", "optimizer.betas=[0.9]"]),
     Bad("betas_range", "optimizer.betas: expected a value in [0, 1), found 1", sets=["optimizer.name=adamw", "optimizer.betas=[0.9, 1]"]),
     Bad("mean_and_std", "data.std: expected as many values as data.mean has, 2; found 1", sets=["data.mean=[1, 2]"]),
+    Bad("group_without_pattern", "config.toml:14:1: optimizer.groups[0].pattern: missing", add="[[optimizer.groups]]\nlr_scale = 1"),
+    Bad("group_unknown_key", "config.toml:16:1: optimizer.groups[0].lr: unknown key (known: pattern, lr_scale, weight_decay)",
+        add="[[optimizer.groups]]\npattern = \"*\"\nlr = 1"),
+    Bad("group_single_brackets", "optimizer.groups: expected a list of tables, each below [[optimizer.groups]], found a table",
+        add="[optimizer.groups]\npattern = \"*\""),
+    Bad("group_value", "--set optimizer.groups=[{pattern = \"*\", lr_scale = -1}]: optimizer.groups[0].lr_scale: expected a value >= 0",
+        sets=["optimizer.groups=[{pattern = \"*\", lr_scale = -1}]"]),
+    Bad("group_that_is_not_there", "the config has no optimizer.groups[0]", sets=["optimizer.groups[0].lr_scale=1"]),
     Bad("name_is_a_path", "without '/'", sets=["run.name=../x"]),
     Bad("unknown_placeholder", "no placeholder but {{name}}", sets=["run.output={folder}/{{date}}"]),
 ]
@@ -180,6 +200,10 @@ DATA_ROWS = [
     Bad("mean_of_three_channels", "channel", sets=["data.mean=[1, 2, 3]", "data.std=[1, 2, 3]"]),
     Bad("too_many_stages", "model.channels: 4 stages halve a 8x8 image to nothing; at most 3 fit",
         text=VALID.replace('"mlp"', '"cnn"').replace("hidden = [8]", "channels = [4, 4, 4, 4]")),
+    Bad("group_matches_nothing", "optimizer.groups[0].pattern: 'fc9.*' matches no parameter, did you mean 'fc1.*'?",
+        sets=["optimizer.groups=[{pattern = \"fc9.*\"}]"]),
+    Bad("group_comes_too_late", "optimizer.groups[1].pattern: every parameter that '*.bias' matches belongs to an earlier group",
+        sets=["optimizer.groups=[{pattern = \"*\"}, {pattern = \"*.bias\"}]"]),
     Bad("model_beyond_memory", "memory", code=INTERNAL, sets=["model.hidden=[10000000000]"]),
     Bad("fault_kind", "MPDIST_FAULT", fault="overflw:step=1:rank=0:tensor=fc1.weight"),
     Bad("fault_tensor", "MPDIST_FAULT", fault="overflow:step=1:rank=0:tensor=fc9.weight"),
@@ -209,10 +233,72 @@ IDX_ROWS = [
 for row in IDX_ROWS:
     row.text = VALID[:VALID.index("[data]")] + '[data]\nformat = "idx"\npath = "{folder}/data"\n[batch]\nglobal = 8\n'
 
+def on_data(rows, data):
+    """The rows get a config with this [data] table."""
+    for bad in rows:
+        bad.text = VALID[:VALID.index("[data]")] + f'[data]\n{data}\n[batch]\nglobal = 8\n' + bad.add
+    return rows
+
+
+def cifar(**changed):
+    files = {f"data_batch_{i}": b"\1" + bytes(3072) for i in range(1, 6)}
+    files["test_batch"] = b"\1" + bytes(3072)
+    files.update(changed)
+    return {f"data/{name}.bin": data for name, data in files.items() if data is not None}
+
+
+CIFAR_ROWS = on_data([
+    Bad("cifar10_no_folder", "expected a folder, found no folder"),
+    Bad("cifar10_no_batch", "expected data_batch_4.bin", files=cifar(data_batch_4=None)),
+    Bad("cifar10_label", "data_batch_2.bin: record 0, label: expected 0 to 9, found 10", code=DATA,
+        files=cifar(data_batch_2=b"\x0a" + bytes(3072))),
+    Bad("cifar10_cut_off", "data_batch_5.bin: record 0: expected 1 records of 3073 bytes, found 0 and 3072 bytes", code=DATA,
+        files=cifar(data_batch_5=bytes(3072)), ranks=8),
+    Bad("cifar10_too_long", "test_batch.bin: length", code=DATA, files=cifar(test_batch=bytes(3074))),
+], 'format = "cifar10"\npath = "{folder}/data"\nrecords = 1')
+
+HDF5_ROWS = on_data([
+    Bad("hdf5_no_file", "expected an HDF5 file, found no file"),
+    Bad("hdf5_text", "a.h5: file: expected a whole HDF5 file, found damage", code=DATA, files={"a.h5": b"x" * 4000}, ranks=8),
+    Bad("hdf5_cut_off", "a.h5: file: expected a whole HDF5 file, found damage", code=DATA,
+        files={"a.h5": b"\x89HDF\r\n\x1a\n" + bytes(40)}),
+    Bad("hdf5_chunks", "data.mixed_chunks: expected a value in [1, 65536], found 0", sets=["data.mixed_chunks=0"]),
+], 'format = "hdf5"\npath = "{folder}/a.h5"')
+
+
+def png_chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+# One grey pixel.
+PNG = (b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+       + png_chunk(b"IDAT", zlib.compress(b"\0\x80")) + png_chunk(b"IEND", b""))
+
+
+def folders(**changed):
+    files = {"train/a/1.png": PNG, "train/b/1.png": PNG, "test/a/1.png": PNG, "test/b/1.png": PNG}
+    files.update({name.replace("__", "/") + ".png": data for name, data in changed.items()})
+    return {"data/" + name: data for name, data in files.items() if data is not None}
+
+
+IMAGE_ROWS = on_data([
+    Bad("images_no_folder", 'expected a folder "train" with a folder for each class, found none'),
+    Bad("images_no_classes", "data/train: expected a folder for each class", files={"data/train/1.png": PNG, "data/test/a/1.png": PNG}),
+    Bad("images_other_classes", 'data/test: classes: expected those of training, found no folder "b"', code=DATA,
+        files=folders(test__b__1=None), ranks=8),
+    Bad("images_cut_off", "data/train/b/2.png: PNG data: expected a whole image", code=DATA,
+        files=folders(train__b__2=PNG[:-20]), ranks=8),
+    Bad("images_text", "data/test/a/x.png: first bytes: expected a JPEG or PNG image", code=DATA, files=folders(test__a__x=b"text")),
+    Bad("images_two_channels", "data.channels: expected 1 (grey) or 3 (colour), found 2", sets=["data.channels=2"], files=folders()),
+    Bad("images_resize", "data.resize: expected 0 or at least data.size = 32, found 8", sets=["data.resize=8"], files=folders()),
+], 'format = "images"\npath = "{folder}/data"')
+
 RANK_ROWS = [
     command_line("mpi_nothing", "no config given", ranks=8),
     command_line("mpi_unknown_option", "--frobnicate", "--frobnicate", ranks=8),
     command_line("mpi_no_such_config", "cannot read the config", "{folder}/none.toml", ranks=8),
+    command_line("mpi_study_unknown_setting", "--settings: unknown setting 'fp17'", "precision-study", "{config}",
+                 "--settings", "fp17", ranks=8),
     command_line("mpi_inspect_no_file", "no such file", "inspect", "{folder}/none.h5", ranks=2),
     Bad("mpi_syntax", "config.toml:1:", text="[run\n", ranks=2),
     Bad("mpi_unknown_key", "unknown key; did you mean 'lr'?", add="[optimizer]\nlearning_rate = 1", ranks=8),
@@ -220,6 +306,7 @@ RANK_ROWS = [
     Bad("mpi_ranks_do_not_fit", "3 ranks do not fit batch.shards = 8: start with 1, 2, 4, 8 ranks", ranks=3),
     Bad("mpi_fault", "MPDIST_FAULT", fault="overflow:step=1:rank=8:tensor=fc1.weight", ranks=8),
     Bad("mpi_no_data", "data", text=IDX_ROWS[0].text, ranks=8),
+    Bad("mpi_group", "optimizer.groups[0].pattern: 'x' matches no parameter", sets=["optimizer.groups=[{pattern = \"x\"}]"], ranks=8),
     Bad("mpi_resume_no_file", "checkpoint.resume = ", sets=["checkpoint.resume={folder}/none.h5"], ranks=2),
 ]
 
@@ -250,7 +337,8 @@ class BadInput(RunTest):
         if bad.ranks is None:
             self.assertEqual(len(done.err.splitlines()), 1, done.err)
         self.assertEqual(done.out.strip(), "")
-        self.assertFalse(os.path.exists(self.path("output")), "an output directory was left behind")
+        for name in ("output", "output_study"):
+            self.assertFalse(os.path.exists(self.path(name)), "an output directory was left behind")
 
 
 class RanksDiffer(RunTest):
@@ -270,7 +358,7 @@ class RanksDiffer(RunTest):
 
 
 def add_rows():
-    for bad in COMMAND_LINES + TEXTS + VALUES + DATA_ROWS + IDX_ROWS + RANK_ROWS:
+    for bad in COMMAND_LINES + TEXTS + VALUES + DATA_ROWS + IDX_ROWS + CIFAR_ROWS + HDF5_ROWS + IMAGE_ROWS + RANK_ROWS:
         name = "test_" + bad.name
         assert not hasattr(BadInput, name), name
         setattr(BadInput, name, lambda self, bad=bad: self.check(bad))

@@ -74,6 +74,7 @@ TEST(Config, every_key_survives_the_way_through_toml) {
   EXPECT_EQ(again.data.augmentation.mean, config.data.augmentation.mean);
   EXPECT_EQ(again.checkpoint.every_minutes, 1e-300);
   for (const KeyLine& line : all_keys()) {
+    if (line.key.find("[]") != std::string::npos) continue;  // of elements: there are none here
     const std::string key = line.key.substr(line.key.find('.') + 1);
     const bool selected = line.owner.empty() || line.owner == "mlp" || line.owner == "synthetic" ||
                           line.owner == "sgd" || line.owner == "constant";
@@ -245,7 +246,7 @@ INSTANTIATE_TEST_SUITE_P(Config, BadConfig, testing::ValuesIn(kBadTexts),
 
 TEST(Config, a_missing_required_key_names_what_is_known) {
   EXPECT_NE(complaint("[run]\nsteps = 1\n")
-                .find("file.toml: model.name: missing; it has no default (known: mlp, cnn, resnet)"),
+                .find("file.toml: model.name: missing; it has no default (known: mlp, cnn, resnet, vgg)"),
             std::string::npos)
       << complaint("[run]\nsteps = 1\n");
 }
