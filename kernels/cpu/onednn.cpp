@@ -4,8 +4,6 @@
 #include <dnnl.hpp>
 #include <map>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "kernels/threads.hpp"
 #include "src/core/error.hpp"
@@ -303,6 +301,7 @@ void ConvolutionPlan::unpack(const float* packed, float* dweight) const {
 }
 
 void ConvolutionPlan::run(const void* x, const void* packed, const float* bias, const void* y, void* scratch) const {
+  ++runs_;
   point_operands(*parts_, x, packed, bias, y, scratch);
   execute(parts_->primitive, parts_->arguments, parts_->implementation);
 }
@@ -312,6 +311,12 @@ const MatmulPlan& plan(const MatmulShape& shape) {
 }
 const ConvolutionPlan& plan(const ConvolutionShape& shape) {
   return find_or_make(state().convolutions, shape);
+}
+
+std::vector<std::pair<ConvolutionShape, std::int64_t>> convolution_runs() {
+  std::vector<std::pair<ConvolutionShape, std::int64_t>> result;
+  for (const auto& [key, plan] : state().convolutions) result.emplace_back(key.first, plan.runs());
+  return result;
 }
 
 }  // namespace mpdist::kernels::cpu::onednn
