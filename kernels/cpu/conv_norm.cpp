@@ -215,7 +215,9 @@ class Backward {
                                  .b = scratch_.floats(coefficients_[1]),
                                  .c = scratch_.floats(coefficients_[2]),
                                  .dz = args_.dz ? args_.dz.template data<T>() + z : nullptr,
-                                 .operand = operand}
+                                 .operand = operand,
+                                 .next = args_.x.template data<T>() + x,
+                                 .next_elements = tiling_.tile * tiling_.x_image}
         .run({folding_, tiling_.tile * tiling_.y_image});
     tiles_.weights(args_.x.template data<T>() + x, operand, first == 0);
     if (!gradient_) return;

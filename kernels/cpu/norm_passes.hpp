@@ -157,6 +157,17 @@ struct StatisticsPass {
   }
 };
 
+/// Asks the memory for `bytes` from `next` on, spread evenly over `steps` calls: what a convolution is about to read
+/// arrives while a pass before it computes.
+struct Prefetch {
+  const char* next = nullptr;
+  std::int64_t bytes = 0, steps = 1, due = 0;
+  void step() {
+    for (due += bytes; due >= kLine * steps; due -= kLine * steps, next += kLine) __builtin_prefetch(next, 0, 2);
+  }
+  static constexpr std::int64_t kLine = 64;
+};
+
 /// dz = a*g + (b*(z - mean) + c), rounded to T: as T in `dz` (null: not wanted), as the plans read it in `operand`.
 template <class T, class Operand>
 struct NormBackwardPass {
@@ -164,15 +175,20 @@ struct NormBackwardPass {
   const float *mean, *a, *b, *c;
   T* dz;
   Operand* operand;
+  const T* next;  ///< what is read next, so many elements
+  std::int64_t next_elements;
 
   void run(TileExtent tile) const {
-    for_each_columns(tile.width,
-                     [&]<int kVectors>(std::int64_t first, auto lanes) { columns<kVectors>(tile, first, lanes); });
+    Prefetch prefetch{reinterpret_cast<const char*>(next), next_elements * static_cast<std::int64_t>(sizeof(T)),
+                      tile.rows * ((tile.width + 4 * kLanes - 1) / (4 * kLanes))};
+    for_each_columns(tile.width, [&]<int kVectors>(std::int64_t first, auto lanes) {
+      columns<kVectors>(tile, first, lanes, prefetch);
+    });
   }
 
  private:
   template <int kVectors, class Lanes>
-  void columns(TileExtent tile, std::int64_t first, Lanes lanes) const {
+  void columns(TileExtent tile, std::int64_t first, Lanes lanes, Prefetch& prefetch) const {
     F32x16 centre[kVectors], va[kVectors], vb[kVectors], vc[kVectors];
     for (int k = 0; k < kVectors; ++k) {
       const std::int64_t column = first + k * kLanes;
@@ -180,6 +196,7 @@ struct NormBackwardPass {
       vb[k] = load(b + column, lanes), vc[k] = load(c + column, lanes);
     }
     for (std::int64_t r = 0; r < tile.rows; ++r) {
+      prefetch.step();
       for (int k = 0; k < kVectors; ++k) {
         const std::int64_t i = r * tile.width + first + k * kLanes;
         const F32x16 inner = fma(vb[k], load(z + i, lanes) - centre[k], vc[k]);
