@@ -83,6 +83,14 @@ void describe(PrecisionConfig& precision, Schema& schema) {
            {.help = "skipped steps in a row at the floor that end the run", .unit = "steps", .minimum = 1});
 }
 
+void describe(InitConfig& init, Schema& schema) {
+  schema
+      .key("init", init.checkpoint,
+           {.help = "checkpoint whose weights and statistics a new run starts from; empty: fresh ones"})
+      .key("init_skip", init.skip,
+           {.help = "parameters that keep their fresh values all the same, by name; * stands for any characters"});
+}
+
 void describe(DataConfig& data, Schema& schema) {
   data::AugmentationOptions& augmentation = data.augmentation;
   schema.key("path", data.path, {.help = "file or folder of the data", .resume_may_change = true})
@@ -208,6 +216,7 @@ std::vector<Table> tables(Config& config) {
                        .minimum = 0,
                        .maximum = 1,
                        .maximum_excluded = true});
+  describe(config.init, schema("model"));
   describe_own(config.model, schema("model"));
   describe(config.data, schema("data"));
   describe_own(config.data.format, schema("data"));
