@@ -201,7 +201,7 @@ DATA_ROWS = [
         text=VALID.replace('"mlp"', '"cnn"').replace("hidden = [8]", "channels = [4, 4, 4, 4]")),
     Bad("group_matches_nothing", "optimizer.groups[0].pattern: 'fc9.*' matches no parameter, did you mean 'fc1.*'?",
         sets=["optimizer.groups=[{pattern = \"fc9.*\"}]"]),
-    Bad("group_comes_too_late", "optimizer.groups[1].pattern: every parameter that '*.bias' matches belongs to an earlier group",
+    Bad("group_comes_too_late", "optimizer.groups[1].pattern: every parameter that '*.bias' matches is frozen or belongs to an earlier group",
         sets=["optimizer.groups=[{pattern = \"*\"}, {pattern = \"*.bias\"}]"]),
     Bad("model_beyond_memory", "memory", code=INTERNAL, sets=["model.hidden=[10000000000]"]),
     Bad("fault_kind", "MPDIST_FAULT", fault="overflw:step=1:rank=0:tensor=fc1.weight"),
