@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "src/core/error.hpp"
 #include "tests/train/step_harness.hpp"
@@ -22,13 +23,30 @@ StepHarness make(const std::string& model_keys, const std::string& optimizer_key
       {4, 4, 1}, 5, fault);
 }
 
+StepHarness make_mlp(const std::string& model_keys) {
+  return make(model_keys);
+}
+
 std::vector<double> master(const StepHarness& h, const char* name) {
   return values_of(h.state->store.master(*h.state->store.find(name)));
 }
 
+StepHarness make_resnet(const std::string& model_keys) {
+  return StepHarness(
+      "[run]\nsteps = 100\n[batch]\nglobal = 8\nshards = 2\n[precision]\ncompute = \"fp16\"\nloss_scale = 64.0\n"
+      "[model]\nname = \"resnet\"\ndepth = 8\nwidth = 4\n" +
+          model_keys + "\n[data]\nformat = \"synthetic\"\n",
+      {8, 8, 1}, 5);
+}
+
 TEST(Freeze, FrozenParametersStayAndTheOthersLearnAsBefore) {
-  for (const char* patterns : {"[\"fc1.*\"]", "[\"fc2.weight\", \"*.bias\"]"}) {
-    StepHarness all = make(""), some = make(std::string("freeze = ") + patterns);
+  const std::pair<StepHarness (*)(const std::string&), const char*> cases[] = {
+      {make_mlp, "[\"fc1.*\"]"},       {make_mlp, "[\"fc2.weight\", \"*.bias\"]"},
+      {make_resnet, "[\"stem*\"]"},    {make_resnet, "[\"stem*\", \"stage1*\", \"stage2*\"]"},
+      {make_resnet, "[\"*.weight\"]"}, {make_resnet, "[\"*.gamma\", \"*.beta\"]"},
+      {make_resnet, "[\"stage*\"]"}};
+  for (const auto& [make_network, patterns] : cases) {
+    StepHarness all = make_network(""), some = make_network(std::string("freeze = ") + patterns);
     const auto initial = some.everything();
     std::vector<std::vector<double>> before;
     for (const Parameter& p : some.state->store.registered()) before.push_back(master(some, p.name.c_str()));
