@@ -92,7 +92,8 @@ struct Config {
   BatchConfig batch;
   PrecisionConfig precision;
   Selected model;
-  double label_smoothing = 0;  ///< [model] label_smoothing
+  double label_smoothing = 0;       ///< [model] label_smoothing
+  std::vector<std::string> freeze;  ///< [model] freeze: patterns of parameter names
   DataConfig data;
   OptimizerConfig optimizer;
   Selected schedule{.name = "constant"};

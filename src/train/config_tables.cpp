@@ -203,11 +203,14 @@ std::vector<Table> tables(Config& config) {
   describe(config.run, schema("run"));
   describe(config.batch, schema("batch"));
   describe(config.precision, schema("precision"));
-  schema("model").key("label_smoothing", config.label_smoothing,
-                      {.help = "share of the target spread evenly over all classes",
-                       .minimum = 0,
-                       .maximum = 1,
-                       .maximum_excluded = true});
+  schema("model")
+      .key("label_smoothing", config.label_smoothing,
+           {.help = "share of the target spread evenly over all classes",
+            .minimum = 0,
+            .maximum = 1,
+            .maximum_excluded = true})
+      .key("freeze", config.freeze,
+           {.help = "parameters that training leaves alone, by name; * stands for any characters"});
   describe_own(config.model, schema("model"));
   describe(config.data, schema("data"));
   describe_own(config.data.format, schema("data"));

@@ -50,7 +50,7 @@ void RunLog::start(const TrainingState& state, const std::string& resumed_from, 
          .transport = transport(),
          .global_batch = plan_.global_batch,
          .shards = plan_.shards,
-         .parameters = state.store.trainable(),
+         .parameters = state.store.trainable() + state.store.frozen(),
          .training_samples = datasets.train->size(),
          .evaluation_samples = datasets.test->size()});
   }

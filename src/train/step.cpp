@@ -32,8 +32,8 @@ StepRunner::StepRunner(const Config& config, const Plan& plan, TrainingState& st
                 .tree = config.comm.reduction == "tree",
                 .bucket_bytes = static_cast<std::int64_t>(config.comm.bucket_mib * 1048576.0),
                 .overlap = comm::has_spare_cpus(communicator, static_cast<int>(config.run.threads_per_rank))}),
-      statistics_(state.store.parameters().size()) {
-  for (const Parameter* p : state.store.parameters()) segments_.push_back({p->offset, p->elements()});
+      statistics_(state.store.trainable_parameters().size()) {
+  for (const Parameter* p : state.store.trainable_parameters()) segments_.push_back({p->offset, p->elements()});
 }
 
 StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, bool audit,
@@ -199,7 +199,7 @@ Diagnosis StepRunner::explain(const data::Batch& batch, const Verdict& verdict, 
     const double gradient_scale = report.loss_scale * plan_.shards_power / plan_.loss_terms_power;
     return replay_diagnosis({config_, plan_, state_, stream_}, batch, gradient_scale, faults_, communicator_);
   }
-  const auto& parameters = state_.store.parameters();
+  const auto parameters = state_.store.trainable_parameters();
   if (const auto& bad = verdict.first_bad) {
     const Parameter& p = *parameters[static_cast<std::size_t>(bad->parameter)];
     const std::string& host = communicator_.hosts()[static_cast<std::size_t>(bad->rank)];

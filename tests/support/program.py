@@ -49,10 +49,7 @@ classes = 5
 augment = ["crop", "flip"]
 
 [optimizer]
-name = "sgd"
-lr = 0.05
-momentum = 0.9
-nesterov = true
+{optimizer}
 weight_decay = 1e-3
 clip_norm = 2.0
 ema_decay = 0.9
@@ -66,9 +63,10 @@ every = 1
 """
 
 
-# The networks of the small run: keys of [model] beside label_smoothing.
+# The networks of the small run: keys of [model] beside label_smoothing; its optimizer: keys beside weight_decay.
 CNN = 'name = "cnn"\nchannels = [4, 8]\nhidden = 16\ndropout = 0.25'
 RESNET = 'name = "resnet"\ndepth = 20\nwidth = 4\ndropout = 0.25'
+SGD = 'name = "sgd"\nlr = 0.05\nmomentum = 0.9\nnesterov = true'
 VGG = 'name = "vgg"\ndepth = 11\nwidth = 4\nnorm = true'
 SEQUENTIAL = """name = "sequential"
 layers = [
@@ -118,11 +116,11 @@ class RunTest(unittest.TestCase):
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
 
-    def train(self, name, ranks, *settings, model=CNN, env=None, expect=0, timeout=120):
+    def train(self, name, ranks, *settings, model=CNN, optimizer=SGD, env=None, expect=0, timeout=120):
         """Trains into folder `name` with `--set` settings; fails the test unless the exit code is `expect`."""
         config = self.path(name + ".toml")
         with open(config, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(output=self.path(name), model=model))
+            file.write(CONFIG.format(output=self.path(name), model=model, optimizer=optimizer))
         arguments = [config]
         for setting in settings:
             arguments += ["--set", setting]
