@@ -23,7 +23,7 @@ std::string table_of(const std::string& key) {
 }
 
 bool is_wanted(const train::KeyLine& line, const std::string& wanted) {
-  return wanted.empty() || line.key == wanted || table_of(line.key) == wanted;
+  return wanted.empty() || line.key == wanted || table_of(line.key) == wanted || line.key.starts_with(wanted + "[]");
 }
 
 /// "optimizer.momentum (sgd) = 0.9    number in [0, 1)" and the help below it.

@@ -2,7 +2,9 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -33,11 +35,52 @@ struct NumberOrWord {
   bool operator==(const NumberOrWord&) const = default;
 };
 
+struct Options;
+class Schema;
+
+/// A list of tables, as [[optimizer.groups]]. Each element has the keys of its own Options. Where there are several
+/// kinds of elements, the element's key `selector` ("type") chooses one by name. Options of a kind may hold a TableList
+/// again. Copies share the elements.
+class TableList {
+ public:
+  struct Kind {
+    std::string name;
+    std::function<std::unique_ptr<Options>()> options;
+  };
+  struct Element {
+    std::string kind;
+    std::shared_ptr<Options> options;
+  };
+  /// A function and no vector, so that a list may stand in the options of its own kinds.
+  using Kinds = const std::vector<Kind>& (*)();
+
+  TableList(std::string selector, Kinds every) : selector_(std::move(selector)), kinds_(every) {}
+  /// A list whose elements are all a T.
+  template <class T>
+  static TableList of() {
+    return {"", +[]() -> const std::vector<Kind>& {
+              static const std::vector<Kind> only = {{"", [] { return std::make_unique<T>(); }}};
+              return only;
+            }};
+  }
+
+  const std::string& selector() const { return selector_; }  ///< empty: one kind
+  Kinds kinds() const { return kinds_; }
+  /// The keys of one element, the selector first. Valid as long as the element.
+  Schema schema_of(Element& element) const;
+
+  std::vector<Element> elements = {};
+
+ private:
+  std::string selector_;
+  Kinds kinds_;
+};
+
 /// One key bound to the variable that holds its value; the variable's value before parsing is the default.
 struct Key {
   std::string name;
   std::variant<bool*, std::int64_t*, double*, std::string*, NumberOrWord*, std::vector<std::int64_t>*,
-               std::vector<double>*, std::vector<std::string>*>
+               std::vector<double>*, std::vector<std::string>*, TableList*>
       value;
   KeyDoc doc;
 };
@@ -62,5 +105,16 @@ struct Options {
   virtual ~Options() = default;
   virtual void describe(Schema& schema) = 0;
 };
+
+inline Schema TableList::schema_of(Element& element) const {
+  Schema schema;
+  if (!selector_.empty()) {
+    KeyDoc doc{.help = "selects the element's own keys", .required = true};
+    for (const Kind& kind : kinds_()) doc.allowed.push_back(kind.name);
+    schema.key(selector_, element.kind, std::move(doc));
+  }
+  if (element.options) element.options->describe(schema);
+  return schema;
+}
 
 }  // namespace mpdist

@@ -17,7 +17,7 @@ class Adamw : public Optimizer {
       : options_(options),
         decoupled_(common.decay == "decoupled"),
         store_(store),
-        segments_(make_segments(store, common.weight_decay)),
+        segments_(make_segments(store, common)),
         m_(zeros_like(store.master(), MemoryKind::optimizer)),
         v_(zeros_like(store.master(), MemoryKind::optimizer)) {}
 

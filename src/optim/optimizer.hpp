@@ -38,13 +38,22 @@ class Optimizer {
   virtual std::int64_t saturated() const = 0;
 };
 
+/// One element of [[optimizer.groups]]: parameters with their own rate and decay.
+struct GroupOptions : Options {
+  std::string pattern;                                        ///< of parameter names, `*` stands for anything: "*.bias"
+  double lr_scale = 1;                                        ///< factor on the learning rate
+  NumberOrWord weight_decay{.number = 0, .word = "default"};  ///< "default": as without the group
+  void describe(Schema& schema) override;
+};
+
 /// Keys of [optimizer] that every optimizer has.
 struct OptimizerOptions {
   double lr = 0.1;
   double weight_decay = 0;
-  std::string decay = "decoupled";  ///< or "coupled"
-  double clip_norm = 0;             ///< 0: no clipping
-  double ema_decay = 0;             ///< 0: no average
+  std::string decay = "decoupled";                   ///< or "coupled"
+  double clip_norm = 0;                              ///< 0: no clipping
+  double ema_decay = 0;                              ///< 0: no average
+  TableList groups = TableList::of<GroupOptions>();  ///< of GroupOptions; the first whose pattern matches counts
 };
 
 /// One optimizer by name, with its own keys.
@@ -57,7 +66,10 @@ struct OptimizerEntry {
 /// sgd, adamw; a new one is one line in registry.cpp.
 const std::vector<OptimizerEntry>& optimizers();
 
-/// Decay for weights, none for norms and biases.
-std::vector<kernels::OptimizerSegment> make_segments(const ParameterStore& store, double weight_decay);
+const GroupOptions& group_of(const TableList::Element& element);
+
+/// A segment for each parameter: rate and decay of the first group whose pattern matches its name; without one, the
+/// plain rate, decay for weights, none for norms and biases.
+std::vector<kernels::OptimizerSegment> make_segments(const ParameterStore& store, const OptimizerOptions& common);
 
 }  // namespace mpdist::optim

@@ -27,16 +27,4 @@ const std::vector<OptimizerEntry>& optimizers() {
   return all;
 }
 
-std::vector<kernels::OptimizerSegment> make_segments(const ParameterStore& store, double weight_decay) {
-  std::vector<kernels::OptimizerSegment> segments;
-  for (const Parameter* p : store.parameters()) {
-    const bool decays = p->role == ParameterRole::weight;
-    segments.push_back({.offset = p->offset,
-                        .elements = p->elements(),
-                        .lr_scale = 1,
-                        .decay = decays ? static_cast<float>(weight_decay) : 0.0F});
-  }
-  return segments;
-}
-
 }  // namespace mpdist::optim

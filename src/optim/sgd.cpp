@@ -14,7 +14,7 @@ class Sgd : public Optimizer {
       : options_(options),
         decoupled_(common.decay == "decoupled"),
         store_(store),
-        segments_(make_segments(store, common.weight_decay)) {
+        segments_(make_segments(store, common)) {
     if (options.momentum > 0) momentum_ = zeros_like(store.master(), MemoryKind::optimizer);
   }
 

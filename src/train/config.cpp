@@ -64,8 +64,10 @@ std::vector<std::string> with_one_length(const std::vector<std::string>& overrid
   return all;
 }
 
-void append_lines(std::vector<KeyLine>& lines, const std::string& table, const std::string& owner,
-                  const Schema& schema) {
+/// The lines of a table's keys and, below a list of tables, of its elements' keys of every kind. `outer`: the lists
+/// around this table; where a list stands in an element of its own kinds, they are not told again.
+void append_lines(std::vector<KeyLine>& lines, const std::string& table, const std::string& owner, const Schema& schema,
+                  const std::vector<TableList::Kinds>& outer = {}) {
   for (const Key& key : schema.keys()) {
     lines.push_back({.key = table + "." + key.name,
                      .owner = owner,
@@ -75,7 +77,51 @@ void append_lines(std::vector<KeyLine>& lines, const std::string& table, const s
                      .allowed = allowed_text(key.doc),
                      .help = key.doc.help,
                      .resume_may_change = key.doc.resume_may_change});
+    TableList* const* list = std::get_if<TableList*>(&key.value);
+    if (!list || std::find(outer.begin(), outer.end(), (*list)->kinds()) != outer.end()) continue;
+    std::vector<TableList::Kinds> around = outer;
+    around.push_back((*list)->kinds());
+    const std::string element_table = table + "." + key.name + "[]";
+    TableList::Element none;
+    append_lines(lines, element_table, owner, (*list)->schema_of(none));  // the selector, if there is one
+    for (const TableList::Kind& kind : (*list)->kinds()()) {
+      const std::unique_ptr<Options> options = kind.options();
+      Schema own;
+      options->describe(own);
+      const std::string separator = owner.empty() || kind.name.empty() ? "" : ": ";
+      append_lines(lines, element_table, owner + separator + kind.name, own, around);
+    }
   }
+}
+
+/// One value of the config; a list of tables stands as its length, then each element's values.
+struct FlatValue {
+  std::string path, text;
+  bool resume_may_change = false;
+};
+
+void flatten(std::vector<FlatValue>& all, const std::string& table, const Schema& schema, bool may_change) {
+  for (const Key& key : schema.keys()) {
+    const std::string path = table + "." + key.name;
+    const bool key_may_change = may_change || key.doc.resume_may_change;
+    TableList* const* list = std::get_if<TableList*>(&key.value);
+    if (!list) {
+      all.push_back({path, value_text(key), key_may_change});
+      continue;
+    }
+    std::vector<TableList::Element>& elements = (*list)->elements;
+    all.push_back({path, fmt::format("{} table{}", elements.size(), elements.size() == 1 ? "" : "s"), key_may_change});
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      flatten(all, fmt::format("{}[{}]", path, i), (*list)->schema_of(elements[i]), key_may_change);
+    }
+  }
+}
+
+std::vector<FlatValue> flat_values(const Config& config) {
+  Config copy = config;  // a schema binds variables that may be written; this one is only read
+  std::vector<FlatValue> all;
+  for (const Table& table : tables(copy)) flatten(all, table.name, table.schema, false);
+  return all;
 }
 
 }  // namespace
@@ -107,36 +153,30 @@ Config parse_config(const std::string& text, const std::string& origin, const st
 }
 
 std::string to_toml(const Config& config) {
-  Config copy = config;  // a schema binds variables that may be written; this one is only read
+  Config copy = config;
   std::string text;
   for (const Table& table : tables(copy)) {
-    text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", table.name);
-    for (const Key& key : table.schema.keys()) text += fmt::format("{} = {}\n", key.name, value_text(key));
+    text += fmt::format("{}[{}]\n{}", text.empty() ? "" : "\n", table.name, keys_text(table.name, table.schema));
   }
   return text;
 }
 
 std::vector<std::pair<std::string, std::string>> key_values(const Config& config) {
-  Config copy = config;
   std::vector<std::pair<std::string, std::string>> values;
-  for (const Table& table : tables(copy)) {
-    for (const Key& key : table.schema.keys()) values.emplace_back(table.name + "." + key.name, value_text(key));
-  }
+  for (const FlatValue& value : flat_values(config)) values.emplace_back(value.path, value.text);
   return values;
 }
 
 std::vector<std::string> fixed_differences(const Config& saved, const Config& now) {
   const auto before_all = key_values(saved);
   const std::map<std::string, std::string> saved_values(before_all.begin(), before_all.end());
-  Config now_copy = now;
   std::vector<std::string> differences;
-  for (const Table& table : tables(now_copy)) {
-    for (const Key& key : table.schema.keys()) {
-      const std::string path = table.name + "." + key.name, value = value_text(key);
-      const auto before = saved_values.find(path);  // none: own key of another choice, which the choice's line tells
-      if (key.doc.resume_may_change || before == saved_values.end() || before->second == value) continue;
-      differences.push_back(fmt::format("{}: {} in the checkpoint, {} in the config", path, before->second, value));
-    }
+  for (const FlatValue& value : flat_values(now)) {
+    // None: an own key of another choice, or of an element that was not there; the choice's or the list's line tells.
+    const auto before = saved_values.find(value.path);
+    if (value.resume_may_change || before == saved_values.end() || before->second == value.text) continue;
+    differences.push_back(
+        fmt::format("{}: {} in the checkpoint, {} in the config", value.path, before->second, value.text));
   }
   return differences;
 }

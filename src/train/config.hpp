@@ -113,7 +113,8 @@ Config parse_config(const std::string& text, const std::string& origin, const st
 /// The config as TOML with every key filled in: output/config.toml, and its digest in the start-up check.
 std::string to_toml(const Config& config);
 
-/// Every key ("optimizer.lr") and its value as TOML, in the order of to_toml.
+/// Every key ("optimizer.lr") and its value as TOML, in the order of the tables. A list of tables stands as its length
+/// ("optimizer.groups", "2 tables") and the keys of its elements ("optimizer.groups[0].pattern").
 std::vector<std::pair<std::string, std::string>> key_values(const Config& config);
 
 /// Fixed keys whose values differ between the config a checkpoint was written with and this one: "optimizer.lr: 0.1 in
@@ -122,8 +123,9 @@ std::vector<std::string> fixed_differences(const Config& saved, const Config& no
 
 /// One line of `mpdist config`.
 struct KeyLine {
-  std::string key;    ///< "optimizer.momentum"
-  std::string owner;  ///< "sgd" for an own key of what a table selects; empty: always there
+  std::string key;  ///< "optimizer.momentum"; "optimizer.groups[].pattern" in each element of a list of tables
+  std::string
+      owner;  ///< "sgd" for an own key of what a table selects, "sequential: conv2d" of an element; empty: always
   std::string type, default_value, unit, allowed, help;
   bool resume_may_change = false;
 };

@@ -117,7 +117,9 @@ void describe(optim::OptimizerOptions& optimizer, Schema& schema) {
            {.help = "decay of the average of the weights; 0: none",
             .minimum = 0,
             .maximum = 1,
-            .maximum_excluded = true});
+            .maximum_excluded = true})
+      .key("groups", optimizer.groups,
+           {.help = "parameters with their own rate and decay; the first group whose pattern matches counts"});
 }
 
 void describe(CommConfig& comm, Schema& schema) {

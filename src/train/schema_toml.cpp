@@ -86,6 +86,25 @@ class Reader {
     value = read_value;
   }
 
+  void read(const toml::node& node, TableList& value) const {
+    const toml::array* array = node.as_array();
+    if (!array) wrong_type(fmt::format("a list of tables, each below [[{}]]", path_), node);
+    value.elements.assign(array->size(), {});
+    for (std::size_t i = 0; i < array->size(); ++i) {
+      const std::string path = fmt::format("{}[{}]", path_, i);
+      if (!(*array)[i].is_table()) {
+        source_.fail(path,
+                     fmt::format("expected a table, as one below [[{}]]; found {}", path_, found_text((*array)[i])));
+      }
+      TableList::Element& element = value.elements[i];
+      if (!value.selector().empty()) read_key(path, value.schema_of(element).keys().front(), source_);
+      for (const TableList::Kind& kind : value.kinds()()) {
+        if (kind.name == element.kind) element.options = kind.options();
+      }
+      read_table(path, value.schema_of(element), source_);
+    }
+  }
+
   template <class T>
   void read(const toml::node& node, std::vector<T>& value) const {
     const toml::array* array = node.as_array();
@@ -134,6 +153,14 @@ std::string number_text(double value) {
   return text;
 }
 
+/// "{pattern = "*", lr_scale = 0.1}"
+std::string element_text(const TableList& list, TableList::Element element) {
+  std::vector<std::string> texts;
+  const Schema schema = list.schema_of(element);
+  for (const Key& key : schema.keys()) texts.push_back(fmt::format("{} = {}", key.name, value_text(key)));
+  return fmt::format("{{{}}}", fmt::join(texts, ", "));
+}
+
 template <class T, class F>
 std::string list_text(const std::vector<T>& values, F element_text) {
   std::vector<std::string> texts;
@@ -146,8 +173,7 @@ std::string list_text(const std::vector<T>& values, F element_text) {
 
 void read_key(const std::string& table, const Key& key, const ConfigSource& source) {
   const std::string path = table + "." + key.name;
-  const toml::table* values = source.root().get_as<toml::table>(table);
-  const toml::node* node = values ? values->get(key.name) : nullptr;
+  const toml::node* node = source.find(path);
   if (!node) {
     if (!key.doc.required) return;
     const std::string allowed =
@@ -160,13 +186,29 @@ void read_key(const std::string& table, const Key& key, const ConfigSource& sour
 void read_table(const std::string& table, const Schema& schema, const ConfigSource& source) {
   std::vector<std::string> known;
   for (const Key& key : schema.keys()) known.push_back(key.name);
-  if (const toml::table* values = source.root().get_as<toml::table>(table)) {
-    for (const auto& [name, node] : *values) {
+  if (const toml::node* values = source.find(table)) {
+    for (const auto& [name, node] : *values->as_table()) {
       if (std::find(known.begin(), known.end(), name.str()) != known.end()) continue;
       source.fail_at_key(fmt::format("{}.{}", table, name.str()), name, "unknown key" + suggestion(name.str(), known));
     }
   }
   for (const Key& key : schema.keys()) read_key(table, key, source);
+}
+
+std::string keys_text(const std::string& table, const Schema& schema) {
+  std::string text, lists;
+  for (const Key& key : schema.keys()) {
+    TableList* const* list = std::get_if<TableList*>(&key.value);
+    if (!list || (*list)->elements.empty()) {
+      text += fmt::format("{} = {}\n", key.name, value_text(key));
+      continue;
+    }
+    const std::string name = table + "." + key.name;
+    for (TableList::Element& element : (*list)->elements) {
+      lists += fmt::format("\n[[{}]]\n{}", name, keys_text(name, (*list)->schema_of(element)));
+    }
+  }
+  return text + lists;
 }
 
 std::string value_text(const Key& key) {
@@ -182,13 +224,17 @@ std::string value_text(const Key& key) {
                         [&](const std::vector<std::int64_t>* value) { return list_text(*value, integer); },
                         [](const std::vector<double>* value) { return list_text(*value, number_text); },
                         [](const std::vector<std::string>* value) { return list_text(*value, quoted); },
+                        [](const TableList* value) {
+                          return list_text(value->elements, [&](const auto& e) { return element_text(*value, e); });
+                        },
                     },
                     key.value);
 }
 
 std::string_view type_text(const Key& key) {
-  constexpr std::string_view kTypes[] = {"boolean",        "integer",          "number",          "string",
-                                         "number or word", "list of integers", "list of numbers", "list of strings"};
+  constexpr std::string_view kTypes[] = {"boolean",         "integer",         "number",
+                                         "string",          "number or word",  "list of integers",
+                                         "list of numbers", "list of strings", "list of tables"};
   return kTypes[key.value.index()];
 }
 

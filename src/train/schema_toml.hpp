@@ -8,17 +8,19 @@
 
 namespace mpdist::train {
 
-/// Reads the keys of one table into the variables of its schema. UsageError for an unknown key (with the nearest known
-/// one), a missing required key, a wrong type, a value out of range or not allowed. A whole number is fine for a key
-/// that takes fractions, not the reverse; NaN and infinity are refused. In an override, a string key takes its text
-/// without quotes.
+/// Reads the keys of one table ("optimizer", "optimizer.groups[0]") into the variables of its schema. UsageError for an
+/// unknown key (with the nearest known one), a missing required key, a wrong type, a value out of range or not allowed.
+/// A whole number is fine for a key that takes fractions, not the reverse; NaN and infinity are refused. In an
+/// override, a string key takes its text without quotes.
 void read_table(const std::string& table, const Schema& schema, const ConfigSource& source);
 
 /// Reads one key if it is there; UsageError as above.
 void read_key(const std::string& table, const Key& key, const ConfigSource& source);
 
-/// The key's present value as TOML: `0.1`, `"fp16"`, `[32, 64]`. Numbers are the shortest text that reads back as the
-/// same bits.
+/// The present values of all keys of [table] as TOML, a line each, then the elements of its lists below [[table.list]].
+std::string keys_text(const std::string& table, const Schema& schema);
+/// The key's present value as TOML in one line: `0.1`, `"fp16"`, `[32, 64]`, `[{pattern = "*"}]`. Numbers are the
+/// shortest text that reads back as the same bits.
 std::string value_text(const Key& key);
 /// "integer", "number", "string", "number or word", "list of integers", ...
 std::string_view type_text(const Key& key);

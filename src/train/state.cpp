@@ -6,6 +6,7 @@
 
 #include "kernels/cast.hpp"
 #include "src/models/registry.hpp"
+#include "src/train/name_patterns.hpp"
 #include "src/train/registry.hpp"
 
 namespace mpdist::train {
@@ -50,6 +51,7 @@ TrainingState::TrainingState(const Config& config, Shape image, std::int64_t cla
   model = entry_named(models::models(), config.model.name).make(*config.model.options, store, image, classes);
   const DType operands = config.precision.policy().operation_type(precision::OperationClass::matmul);
   store.finalize(operands, static_cast<std::uint64_t>(config.run.seed));  // activations follow: nn::Pass::activation
+  check_groups(config.optimizer.common, store);
   optimizer = entry_named(optim::optimizers(), config.optimizer.optimizer.name)
                   .make(*config.optimizer.optimizer.options, config.optimizer.common, store);
   if (config.optimizer.common.ema_decay > 0) ema.emplace(store, config.optimizer.common.ema_decay);

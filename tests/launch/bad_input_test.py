@@ -183,6 +183,14 @@ VALUES = [
     Bad("betas_one", "optimizer.betas: expected 2 values, found 1", sets=["optimizer.name=adamw", "optimizer.betas=[0.9]"]),
     Bad("betas_range", "optimizer.betas: expected a value in [0, 1), found 1", sets=["optimizer.name=adamw", "optimizer.betas=[0.9, 1]"]),
     Bad("mean_and_std", "data.std: expected as many values as data.mean has, 2; found 1", sets=["data.mean=[1, 2]"]),
+    Bad("group_without_pattern", "config.toml:14:1: optimizer.groups[0].pattern: missing", add="[[optimizer.groups]]\nlr_scale = 1"),
+    Bad("group_unknown_key", "config.toml:16:1: optimizer.groups[0].lr: unknown key (known: pattern, lr_scale, weight_decay)",
+        add="[[optimizer.groups]]\npattern = \"*\"\nlr = 1"),
+    Bad("group_single_brackets", "optimizer.groups: expected a list of tables, each below [[optimizer.groups]], found a table",
+        add="[optimizer.groups]\npattern = \"*\""),
+    Bad("group_value", "--set optimizer.groups=[{pattern = \"*\", lr_scale = -1}]: optimizer.groups[0].lr_scale: expected a value >= 0",
+        sets=["optimizer.groups=[{pattern = \"*\", lr_scale = -1}]"]),
+    Bad("group_that_is_not_there", "the config has no optimizer.groups[0]", sets=["optimizer.groups[0].lr_scale=1"]),
     Bad("name_is_a_path", "without '/'", sets=["run.name=../x"]),
     Bad("unknown_placeholder", "no placeholder but {{name}}", sets=["run.output={folder}/{{date}}"]),
 ]
@@ -191,6 +199,10 @@ DATA_ROWS = [
     Bad("mean_of_three_channels", "channel", sets=["data.mean=[1, 2, 3]", "data.std=[1, 2, 3]"]),
     Bad("too_many_stages", "model.channels: 4 stages halve a 8x8 image to nothing; at most 3 fit",
         text=VALID.replace('"mlp"', '"cnn"').replace("hidden = [8]", "channels = [4, 4, 4, 4]")),
+    Bad("group_matches_nothing", "optimizer.groups[0].pattern: 'fc9.*' matches no parameter, did you mean 'fc1.*'?",
+        sets=["optimizer.groups=[{pattern = \"fc9.*\"}]"]),
+    Bad("group_comes_too_late", "optimizer.groups[1].pattern: every parameter that '*.bias' matches belongs to an earlier group",
+        sets=["optimizer.groups=[{pattern = \"*\"}, {pattern = \"*.bias\"}]"]),
     Bad("model_beyond_memory", "memory", code=INTERNAL, sets=["model.hidden=[10000000000]"]),
     Bad("fault_kind", "MPDIST_FAULT", fault="overflw:step=1:rank=0:tensor=fc1.weight"),
     Bad("fault_tensor", "MPDIST_FAULT", fault="overflow:step=1:rank=0:tensor=fc9.weight"),
@@ -233,6 +245,7 @@ RANK_ROWS = [
     Bad("mpi_ranks_do_not_fit", "3 ranks do not fit batch.shards = 8: start with 1, 2, 4, 8 ranks", ranks=3),
     Bad("mpi_fault", "MPDIST_FAULT", fault="overflow:step=1:rank=8:tensor=fc1.weight", ranks=8),
     Bad("mpi_no_data", "data", text=IDX_ROWS[0].text, ranks=8),
+    Bad("mpi_group", "optimizer.groups[0].pattern: 'x' matches no parameter", sets=["optimizer.groups=[{pattern = \"x\"}]"], ranks=8),
     Bad("mpi_resume_no_file", "checkpoint.resume = ", sets=["checkpoint.resume={folder}/none.h5"], ranks=2),
 ]
 

@@ -24,7 +24,7 @@ TEST(Optimizer, RegistryKnowsSgdAndAdamw) {
 
 TEST(Optimizer, SegmentsCoverEveryParameterAndOnlyWeightsDecay) {
   SmallStore small(5);
-  const auto segments = make_segments(small.store, 0.25);
+  const auto segments = make_segments(small.store, {.weight_decay = 0.25});
   ASSERT_EQ(segments.size(), 3u);
   for (std::size_t i = 0; i < 3; ++i) {
     const Parameter& p = *small.store.parameters()[i];
@@ -32,6 +32,30 @@ TEST(Optimizer, SegmentsCoverEveryParameterAndOnlyWeightsDecay) {
     EXPECT_EQ(segments[i].elements, 5);
     EXPECT_EQ(segments[i].lr_scale, 1.0F);
     EXPECT_EQ(segments[i].decay, p.role == ParameterRole::weight ? 0.25F : 0.0F) << p.name;
+  }
+}
+
+TEST(Optimizer, TheFirstGroupThatMatchesDecides) {
+  SmallStore small(1);
+  const auto group = [](const char* pattern, double lr_scale, NumberOrWord decay) {
+    auto options = std::make_shared<GroupOptions>();
+    options->pattern = pattern;
+    options->lr_scale = lr_scale;
+    options->weight_decay = std::move(decay);
+    return TableList::Element{.kind = "", .options = std::move(options)};
+  };
+  const NumberOrWord usual{.number = 0, .word = "default"};
+  OptimizerOptions common{.weight_decay = 0.25};
+  common.groups.elements = {group("norm.*", 0.5, {.number = 0.125, .word = ""}), group("*.scale", 9, usual),
+                            group("fc.*", 2, usual)};
+  for (const kernels::OptimizerSegment& s : make_segments(small.store, common)) {
+    if (s.offset == small.store.find("norm.scale")->offset) {
+      EXPECT_EQ(s.lr_scale, 0.5F);
+      EXPECT_EQ(s.decay, 0.125F);
+    } else {
+      EXPECT_EQ(s.lr_scale, 2.0F);
+      EXPECT_EQ(s.decay, s.offset == small.store.find("fc.weight")->offset ? 0.25F : 0.0F);
+    }
   }
 }
 

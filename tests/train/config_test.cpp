@@ -74,6 +74,7 @@ TEST(Config, every_key_survives_the_way_through_toml) {
   EXPECT_EQ(again.data.augmentation.mean, config.data.augmentation.mean);
   EXPECT_EQ(again.checkpoint.every_minutes, 1e-300);
   for (const KeyLine& line : all_keys()) {
+    if (line.key.find("[]") != std::string::npos) continue;  // of elements: there are none here
     const std::string key = line.key.substr(line.key.find('.') + 1);
     const bool selected = line.owner.empty() || line.owner == "mlp" || line.owner == "synthetic" ||
                           line.owner == "sgd" || line.owner == "constant";
