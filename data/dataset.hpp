@@ -10,6 +10,13 @@
 
 namespace mpdist::data {
 
+/// How images lie in a file that is read by blocks (chunks of HDF5): block i is images [i*rows, (i+1)*rows), the last
+/// may be shorter. `mixed` blocks at a time are shuffled together, so that each is read once an epoch.
+struct Blocks {
+  std::int64_t rows = 1;  ///< 1: every image can be read alone, and all are shuffled
+  std::int64_t mixed = 1;
+};
+
 /// Labelled images of one size. Reading is safe from several threads at once. All ranks see the same data set.
 class Dataset {
  public:
@@ -17,6 +24,7 @@ class Dataset {
   virtual std::int64_t size() const = 0;
   virtual Shape image_shape() const = 0;  ///< [height, width, channels]
   virtual std::int64_t classes() const = 0;
+  virtual Blocks blocks() const { return {}; }
   /// Writes image `index` as height*width*channels raw values; bytes are scaled to [0, 1].
   virtual void read(std::int64_t index, std::span<float> image) const = 0;
   virtual std::int32_t label(std::int64_t index) const = 0;

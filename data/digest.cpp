@@ -26,7 +26,7 @@ class Hash {
 
 }  // namespace
 
-std::uint64_t digest_of(const Dataset& dataset, std::string_view name) {
+std::uint64_t digest_of(const Dataset& dataset, std::string_view name, std::int64_t block_rows) {
   Hash hash(name);
   const std::int64_t n = dataset.size();
   for (std::int64_t extent : dataset.image_shape()) hash.add(static_cast<std::uint64_t>(extent));
@@ -36,12 +36,12 @@ std::uint64_t digest_of(const Dataset& dataset, std::string_view name) {
 
   std::vector<float> image(static_cast<std::size_t>(dataset.image_shape().elements()));
   const RandomKey key{.operation = hash_name("data.digest")};
-  const std::int64_t blocks = (n + kDigestBlockRows - 1) / kDigestBlockRows;
+  const std::int64_t blocks = (n + block_rows - 1) / block_rows;
   for (std::int64_t b = 0; b < std::min(blocks, kDigestBlocks); ++b) {
     const std::uint64_t word = key.words(static_cast<std::uint64_t>(b), 0)[0];
     const auto drawn = static_cast<std::int64_t>((word * static_cast<std::uint64_t>(blocks)) >> 32);
-    const std::int64_t first = kDigestBlockRows * (blocks <= kDigestBlocks ? b : drawn);
-    for (std::int64_t i = first; i < std::min(n, first + kDigestBlockRows); ++i) {
+    const std::int64_t first = block_rows * (blocks <= kDigestBlocks ? b : drawn);
+    for (std::int64_t i = first; i < std::min(n, first + block_rows); ++i) {
       dataset.read(i, image);
       for (float value : image) hash.add(std::bit_cast<std::uint32_t>(value));
     }

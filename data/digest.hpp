@@ -7,11 +7,11 @@
 
 namespace mpdist::data {
 
-/// What Dataset::digest returns: a 64-bit hash of `name` (format and part), image shape, number of classes, size, all
-/// labels and kDigestBlocks keyed blocks of kDigestBlockRows consecutive images (all images where there are fewer).
-std::uint64_t digest_of(const Dataset& dataset, std::string_view name);
-
 inline constexpr std::int64_t kDigestBlocks = 64;
 inline constexpr std::int64_t kDigestBlockRows = 8;
+
+/// What Dataset::digest returns: a 64-bit hash of `name` (format and part), image shape, number of classes, size, all
+/// labels and kDigestBlocks keyed blocks of `block_rows` consecutive images (all images where there are fewer).
+std::uint64_t digest_of(const Dataset& dataset, std::string_view name, std::int64_t block_rows = kDigestBlockRows);
 
 }  // namespace mpdist::data

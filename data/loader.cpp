@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/loader.hpp"
 
+#include <sched.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -22,6 +25,17 @@ Batch empty_batch(const Shape& image, std::int64_t rows, DType dtype) {
   batch.images = Tensor({rows, image[0], image[1], image[2]}, dtype, MemoryKind::data);
   batch.labels = Tensor({rows}, DType::int32, MemoryKind::data);
   return batch;
+}
+
+/// mpirun pins each of two ranks to one core, which several workers would share with the rank's own work: this thread
+/// then may run wherever the system lets it. Its rank stays where it is.
+void leave_a_single_cpu() {
+  cpu_set_t mask;
+  if (sched_getaffinity(0, sizeof mask, &mask) != 0 || CPU_COUNT(&mask) > 1) return;
+  CPU_ZERO(&mask);
+  const long all = std::min<long>(sysconf(_SC_NPROCESSORS_CONF), CPU_SETSIZE);
+  for (long cpu = 0; cpu < all; ++cpu) CPU_SET(static_cast<std::size_t>(cpu), &mask);
+  sched_setaffinity(0, sizeof mask, &mask);  // a refusal leaves the mask as it was: slower, not wrong
 }
 
 /// Reads, augments and rounds images one at a time; keeps the scratch memory of one thread.
@@ -52,7 +66,7 @@ class RowWriter {
 }  // namespace
 
 struct Loader::Impl {
-  /// A batch on its way from a worker to get(); batch k has slot k % prefetch.
+  /// A batch on its way from a worker to get(); batch k has slot k % depth.
   struct Slot {
     bool ready = false;
     Batch batch;
@@ -63,13 +77,14 @@ struct Loader::Impl {
   Batch build(std::int64_t k, RowWriter& writer) const;
   Batch take(std::int64_t k);
   void work(const std::stop_token& stop, RowWriter& writer);
-  Slot& slot(std::int64_t k) { return slots[static_cast<std::size_t>(k % options.prefetch)]; }
+  Slot& slot(std::int64_t k) { return slots[static_cast<std::size_t>(k % depth)]; }
 
   const Dataset& dataset;
   const Augmentation augmentation;
   const Sampler sampler;
   const LoaderOptions options;
-  RowWriter own_writer;  ///< of the calling thread, without workers
+  const std::int64_t depth;  ///< batches prepared ahead
+  RowWriter own_writer;      ///< of the calling thread, without workers
   double wait_s = 0;
 
   std::mutex mutex;                      ///< guards what follows
@@ -87,16 +102,19 @@ Loader::Impl::Impl(const Dataset& data, Augmentation augment, Sampler samples, L
       augmentation(std::move(augment)),
       sampler(samples),
       options(opts),
+      depth(std::max(opts.prefetch, opts.workers)),
       own_writer(dataset, augmentation) {
   require(opts.rows >= 1 && opts.first >= 0 && opts.first + opts.rows <= opts.global_batch,
           "loader: rows [{}, {}) of a global batch of {}", opts.first, opts.first + opts.rows, opts.global_batch);
   require(opts.workers >= 0 && opts.prefetch >= 1, "loader: {} workers, {} batches ahead; expected at least 0 and 1",
           opts.workers, opts.prefetch);
   require(samples.size() == data.size(), "loader: a sampler over {} of {} samples", samples.size(), data.size());
-  slots.resize(static_cast<std::size_t>(opts.prefetch));
+  slots.resize(static_cast<std::size_t>(depth));
   for (std::int64_t i = 0; i < opts.workers; ++i) {
-    workers.emplace_back(
-        [this, writer = RowWriter(dataset, augmentation)](const std::stop_token& stop) mutable { work(stop, writer); });
+    workers.emplace_back([this, writer = RowWriter(dataset, augmentation)](const std::stop_token& stop) mutable {
+      if (options.workers > 1) leave_a_single_cpu();
+      work(stop, writer);
+    });
   }
 }
 
@@ -111,7 +129,7 @@ Batch Loader::Impl::build(std::int64_t k, RowWriter& writer) const {
 
 void Loader::Impl::work(const std::stop_token& stop, RowWriter& writer) {
   std::unique_lock lock(mutex);
-  while (may_work.wait(lock, stop, [this] { return wanted >= 0 && claim < wanted + options.prefetch; })) {
+  while (may_work.wait(lock, stop, [this] { return wanted >= 0 && claim < wanted + depth; })) {
     const std::int64_t k = claim++;
     const std::uint64_t begun = generation;
     Slot built{.ready = true, .batch = {}, .error = {}};

@@ -24,7 +24,7 @@ struct LoaderOptions {
   std::int64_t rows = 0;
   DType dtype = DType::fp32;
   std::int64_t workers = 1;   ///< prefetch threads; 0 prepares batches in the calling thread
-  std::int64_t prefetch = 2;  ///< batches prepared ahead
+  std::int64_t prefetch = 2;  ///< batches prepared ahead; at least one a worker, so that none idles
 };
 
 /// Prepares batches k, k+1, ... in background threads. The content of a batch depends on k alone, never on threads or

@@ -40,6 +40,11 @@ inline void operand(std::string_view kernel, std::string_view name, const Tensor
   shape_is(kernel, name, tensor, shape);
 }
 
+/// [channels] FP32.
+inline void per_channel(std::string_view kernel, std::string_view name, const Tensor& tensor, std::int64_t channels) {
+  operand(kernel, name, tensor, {channels}, DType::fp32);
+}
+
 /// Both present, of one compute type and shape.
 inline void alike(std::string_view kernel, std::string_view name, const Tensor& tensor, std::string_view other_name,
                   const Tensor& other) {

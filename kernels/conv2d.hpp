@@ -12,6 +12,10 @@ struct Conv2dGeometry {
   }
 };
 
+/// The shape of y for x [n, h, w, in] and weight [out, kernel_h, kernel_w, in/groups]; throws InvalidArgument, naming
+/// `kernel`, when x, weight and geometry do not fit.
+Shape convolution_output(const char* kernel, const Tensor& x, const Tensor& weight, const Conv2dGeometry& geometry);
+
 /// y[n,p,q,k] = activation(bias[k] + sum over r,s,c of weight[k,r,s,c] * x[n, p*stride+r-padding, q*stride+s-padding,
 /// c]) (cross-correlation, as every framework): operands in the compute type, FP32 accumulation, rounded once on store.
 struct Conv2dForward {

@@ -2,8 +2,8 @@
 # Sourced by quickstart.sh and tests/run.sh: the packages that building, running and testing need, and their installation.
 
 MPDIST_PACKAGES="build-essential cmake ninja-build pkg-config ccache git libopenmpi-dev openmpi-bin libdnnl-dev libhdf5-dev
-libfmt-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev zlib1g-dev dataset-fashion-mnist"
-MPDIST_TEST_PACKAGES="libgtest-dev libbenchmark-dev python3 python3-h5py python3-numpy hdf5-tools"
+libfmt-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libjpeg-dev libpng-dev dataset-fashion-mnist"
+MPDIST_TEST_PACKAGES="libgtest-dev libbenchmark-dev python3 python3-h5py python3-numpy python3-pil hdf5-tools"
 
 say() { printf '== %s\n' "$*"; }
 

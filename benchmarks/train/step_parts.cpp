@@ -23,7 +23,7 @@ Workbench::Workbench(const std::string& config_path, const std::vector<std::stri
   const auto seed = static_cast<std::uint64_t>(config.run.seed);
   loader_ = std::make_unique<data::Loader>(
       *datasets.train, data::Augmentation(config.data.augmentation, datasets.train->image_shape(), seed),
-      data::Sampler(plan.samples, seed),
+      data::Sampler(plan.samples, seed, datasets.train->blocks()),
       data::LoaderOptions{.global_batch = plan.global_batch,
                           .rows = plan.local_rows(),
                           .dtype = state->store.compute_type(),

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <future>
 
-#include "data/digest.hpp"
+#include "data/formats/byte_images.hpp"
 #include "data/formats/idx_file.hpp"
 
 namespace mpdist::data {
@@ -58,38 +58,17 @@ std::int64_t largest_label(const Part& part) {
   return *std::ranges::max_element(part.labels.span<std::uint8_t>());
 }
 
-class IdxDataset final : public Dataset {
- public:
-  IdxDataset(Part part, std::string name, std::int64_t classes)
-      : part_(std::move(part)), name_(std::move(name)), classes_(classes), labels_(part_.labels.data<std::uint8_t>()) {
-    if (largest_label(part_) >= classes) {
-      throw FormatError(
-          part_.labels_path, "values",
-          fmt::format("expected labels below {} (the number of classes), found {}", classes, largest_label(part_)));
-    }
+/// The part as a data set whose labels are below `classes`.
+std::unique_ptr<Dataset> dataset_of(const Part& part, const std::string& name, std::int64_t classes) {
+  if (largest_label(part) >= classes) {
+    throw FormatError(
+        part.labels_path, "values",
+        fmt::format("expected labels below {} (the number of classes), found {}", classes, largest_label(part)));
   }
-
-  std::int64_t size() const override { return part_.images.shape()[0]; }
-  Shape image_shape() const override { return {part_.images.shape()[1], part_.images.shape()[2], 1}; }
-  std::int64_t classes() const override { return classes_; }
-  std::int32_t label(std::int64_t index) const override { return labels_[index]; }
-  std::uint64_t digest() const override { return digest_of(*this, name_); }
-
-  void read(std::int64_t index, std::span<float> image) const override {
-    const auto bytes = static_cast<std::int64_t>(image.size());
-    require(index >= 0 && index < size() && bytes == image_shape().elements(), "image {} of {} into {} values", index,
-            size(), bytes);
-    const std::uint8_t* source = part_.images.data<std::uint8_t>() + index * bytes;
-    float* out = image.data();
-    for (std::int64_t i = 0; i < bytes; ++i) out[i] = static_cast<float>(source[i]) / 255.0f;
-  }
-
- private:
-  Part part_;
-  std::string name_;
-  std::int64_t classes_;
-  const std::uint8_t* labels_;
-};
+  const Shape& shape = part.images.shape();
+  return std::make_unique<ByteImages>(name, part.images.reshaped({shape[0], shape[1], shape[2], 1}), part.labels,
+                                      classes);
+}
 
 }  // namespace
 
@@ -115,8 +94,7 @@ Datasets open_idx(const IdxOptions& options, const std::string& folder) {
                                   train.images.shape().to_string(), test.images.shape().to_string()));
   }
   const std::int64_t classes = options.classes > 0 ? options.classes : largest_label(train) + 1;
-  return {.train = std::make_unique<IdxDataset>(std::move(train), "idx.train", classes),
-          .test = std::make_unique<IdxDataset>(std::move(test), "idx.test", classes)};
+  return {.train = dataset_of(train, "idx.train", classes), .test = dataset_of(test, "idx.test", classes)};
 }
 
 }  // namespace mpdist::data

@@ -3,29 +3,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string_view>
 
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/cpu/tile_passes.hpp"
 #include "kernels/cpu/vector.hpp"
 
 namespace mpdist::kernels {
-namespace {
-
-void per_channel(std::string_view kernel, std::string_view name, const Tensor& tensor, const Tensor& x) {
-  checks::operand(kernel, name, tensor, {x.shape()[-1]}, DType::fp32);
-}
-
-}  // namespace
-
 void BatchNormForward::validate() const {
   checks::alike("batch_norm_forward", "x", x, "y", y);
   if (residual) checks::alike("batch_norm_forward", "x", x, "residual", residual);
-  per_channel("batch_norm_forward", "gamma", gamma, x);
-  per_channel("batch_norm_forward", "beta", beta, x);
-  per_channel("batch_norm_forward", "mean", mean, x);
-  per_channel("batch_norm_forward", "rstd", rstd, x);
-  per_channel("batch_norm_forward", "unbiased_variance", unbiased_variance, x);
+  checks::per_channel("batch_norm_forward", "gamma", gamma, x.shape()[-1]);
+  checks::per_channel("batch_norm_forward", "beta", beta, x.shape()[-1]);
+  checks::per_channel("batch_norm_forward", "mean", mean, x.shape()[-1]);
+  checks::per_channel("batch_norm_forward", "rstd", rstd, x.shape()[-1]);
+  checks::per_channel("batch_norm_forward", "unbiased_variance", unbiased_variance, x.shape()[-1]);
   require(x.elements() >= 2 * x.shape()[-1], "batch_norm_forward: a channel needs 2 values or more, found x {}",
           x.shape().to_string());
 }
@@ -34,20 +25,20 @@ void BatchNormBackward::validate() const {
   checks::alike("batch_norm_backward", "x", x, "dy", dy);
   checks::alike("batch_norm_backward", "x", x, "dx", dx);
   if (relu) checks::alike("batch_norm_backward", "x", x, "y", y);
-  per_channel("batch_norm_backward", "gamma", gamma, x);
-  per_channel("batch_norm_backward", "mean", mean, x);
-  per_channel("batch_norm_backward", "rstd", rstd, x);
-  per_channel("batch_norm_backward", "dgamma", dgamma, x);
-  per_channel("batch_norm_backward", "dbeta", dbeta, x);
+  checks::per_channel("batch_norm_backward", "gamma", gamma, x.shape()[-1]);
+  checks::per_channel("batch_norm_backward", "mean", mean, x.shape()[-1]);
+  checks::per_channel("batch_norm_backward", "rstd", rstd, x.shape()[-1]);
+  checks::per_channel("batch_norm_backward", "dgamma", dgamma, x.shape()[-1]);
+  checks::per_channel("batch_norm_backward", "dbeta", dbeta, x.shape()[-1]);
 }
 
 void BatchNormInference::validate() const {
   checks::alike("batch_norm_inference", "x", x, "y", y);
   if (residual) checks::alike("batch_norm_inference", "x", x, "residual", residual);
-  per_channel("batch_norm_inference", "gamma", gamma, x);
-  per_channel("batch_norm_inference", "beta", beta, x);
-  per_channel("batch_norm_inference", "mean", mean, x);
-  per_channel("batch_norm_inference", "variance", variance, x);
+  checks::per_channel("batch_norm_inference", "gamma", gamma, x.shape()[-1]);
+  checks::per_channel("batch_norm_inference", "beta", beta, x.shape()[-1]);
+  checks::per_channel("batch_norm_inference", "mean", mean, x.shape()[-1]);
+  checks::per_channel("batch_norm_inference", "variance", variance, x.shape()[-1]);
 }
 
 namespace cpu {

@@ -4,15 +4,11 @@
 #include <algorithm>
 
 #include "kernels/checks.hpp"
-#include "kernels/cpu/onednn.hpp"
-#include "kernels/cpu/scratch.hpp"
-#include "kernels/cpu/tile_passes.hpp"
+#include "kernels/cpu/convolution_tiles.hpp"
 
 namespace mpdist::kernels {
-namespace {
 
-/// Checks x, weight and geometry and returns the shape of y.
-Shape require_convolution(const char* kernel, const Tensor& x, const Tensor& weight, const Conv2dGeometry& geometry) {
+Shape convolution_output(const char* kernel, const Tensor& x, const Tensor& weight, const Conv2dGeometry& geometry) {
   checks::compute_type(kernel, "x", x);
   require(x.shape().rank() == 4 && x.elements() > 0, "{}: x [n, h, w, in] expected, found {}", kernel,
           x.shape().to_string());
@@ -31,16 +27,14 @@ Shape require_convolution(const char* kernel, const Tensor& x, const Tensor& wei
   return y;
 }
 
-}  // namespace
-
 void Conv2dForward::validate() const {
-  const Shape result = require_convolution("conv2d_forward", x, weight, geometry);
+  const Shape result = convolution_output("conv2d_forward", x, weight, geometry);
   if (bias) checks::operand("conv2d_forward", "bias", bias, {result[3]}, x.dtype());
   checks::operand("conv2d_forward", "y", y, result, x.dtype());
 }
 
 void Conv2dBackward::validate() const {
-  const Shape result = require_convolution("conv2d_backward", x, weight, geometry);
+  const Shape result = convolution_output("conv2d_backward", x, weight, geometry);
   if (relu) checks::operand("conv2d_backward", "y", y, result, x.dtype());
   checks::operand("conv2d_backward", "dy", dy, result, x.dtype());
   if (dx) checks::operand("conv2d_backward", "dx", dx, x.shape(), x.dtype());
@@ -50,62 +44,6 @@ void Conv2dBackward::validate() const {
 
 namespace cpu {
 namespace {
-
-using onednn::ConvolutionPass;
-using onednn::ConvolutionPlan;
-
-// A tile is a few images whose x and y fill at most this much FP32 memory, so that the passes around a convolution find
-// them in a second-level cache. A constant, never derived from the machine: weight gradients are summed tile by tile.
-constexpr std::int64_t kTileBytes = 512 * 1024;
-constexpr std::int64_t kTileImages = 8;  // beyond, oneDNN's weight gradients slow down (measured)
-
-/// A convolution cut into tiles of images, in the type T as stored or widened to FP32.
-template <class T>
-struct Tiling {
-  Tiling(const Tensor& x, const Tensor& weight, const Tensor& y, const Conv2dGeometry& geometry)
-      : images(x.shape()[0]),
-        x_image(x.elements() / images),
-        y_image(y.elements() / images),
-        out(weight.shape()[0]),
-        native(onednn::is_native(dtype_of<T>)) {
-    tile = std::clamp<std::int64_t>(kTileBytes / static_cast<std::int64_t>(float_bytes(x_image + y_image)), 1,
-                                    kTileImages);
-    while (images % tile != 0) --tile;  // equal tiles: one plan, and one layout of the weights
-    const Shape &xs = x.shape(), &ws = weight.shape();
-    shape = {.operands = native ? dtype_of<T> : DType::fp32,
-             .images = tile,
-             .height = xs[1],
-             .width = xs[2],
-             .in = xs[3],
-             .out = out,
-             .kernel_height = ws[1],
-             .kernel_width = ws[2],
-             .stride = geometry.stride,
-             .padding = geometry.padding,
-             .groups = geometry.groups};
-  }
-
-  const ConvolutionPlan& plan(ConvolutionPass pass, bool bias = false) const {
-    onednn::ConvolutionShape key = shape;
-    key.pass = pass;
-    key.bias = bias;
-    return onednn::plan(key);
-  }
-
-  /// Scratch for a tile of FP32 copies; none where the type is native.
-  std::size_t copy_bytes(std::int64_t image) const { return native ? 0 : float_bytes(tile * image); }
-
-  std::int64_t images, x_image, y_image, out, tile = 1;  ///< images; elements of one image
-  bool native;
-  onednn::ConvolutionShape shape;
-};
-
-/// Weights in the layout of the plan; `wide` holds their FP32 copy where the type is not native.
-template <class T>
-void pack(const Tensor& weight, bool native, const ConvolutionPlan& plan, float* wide, void* packed) {
-  if (!native) widen(weight.data<T>(), weight.elements(), wide);
-  plan.pack(native ? weight.raw() : wide, packed);
-}
 
 template <class T>
 void forward(Stream& stream, const Conv2dForward& args) {
@@ -139,80 +77,45 @@ void forward(Stream& stream, const Conv2dForward& args) {
   }
 }
 
-/// Tile by tile, while the tile is hot: mask and bias sums, then the gradient of the images, then that of the weights.
+/// Tile by tile, while the tile is hot: mask and bias sums, then the gradient of the weights, then that of the images.
 template <class T>
 class Backward {
  public:
   Backward(Stream& stream, const Conv2dBackward& args)
       : args_(args),
         tiling_(args.x, args.weight, args.dy, args.geometry),
-        to_dx_(args.dx ? &tiling_.plan(ConvolutionPass::backward_data) : nullptr),
-        to_dweight_(args.dweight ? &tiling_.plan(ConvolutionPass::backward_weights) : nullptr) {
-    reserve();
+        tiles_(tiling_, args.weight, args.dweight, static_cast<bool>(args.dx), args.accumulate, scratch_),
+        wide_g_(scratch_.reserve(tiling_.copy_bytes(tiling_.y_image))) {
     scratch_.open(stream);
-    if (to_dx_) pack<T>(args.weight, tiling_.native, *to_dx_, scratch_.floats(wide_weight_), scratch_.at(packed_));
+    tiles_.start();
   }
 
   void run() {
     for (std::int64_t first = 0; first < tiling_.images; first += tiling_.tile) run_tile(first);
-    if (to_dweight_) finish_dweight();
+    tiles_.finish();
   }
 
  private:
-  void reserve() {
-    const std::size_t weight_bytes = float_bytes(args_.weight.elements());
-    const std::size_t sum_bytes = to_dweight_ ? to_dweight_->packed_bytes() : 0;
-    // The plain weights are needed before the first tile, the plain weight gradient after the last.
-    wide_weight_ =
-        scratch_.reserve((to_dx_ && !tiling_.native) || (to_dweight_ && args_.accumulate) ? weight_bytes : 0);
-    packed_ = scratch_.reserve(to_dx_ ? to_dx_->packed_bytes() : 0);
-    sum_ = scratch_.reserve(sum_bytes);
-    part_ = scratch_.reserve(sum_bytes);
-    wide_g_ = scratch_.reserve(tiling_.copy_bytes(tiling_.y_image));
-    wide_x_ = scratch_.reserve(to_dx_ || to_dweight_ ? tiling_.copy_bytes(tiling_.x_image) : 0);
-    library_ = scratch_.reserve(
-        std::max(to_dx_ ? to_dx_->scratch_bytes() : 0, to_dweight_ ? to_dweight_->scratch_bytes() : 0));
-  }
-
   void run_tile(std::int64_t first) {
-    const std::int64_t x_tile = tiling_.tile * tiling_.x_image, y_tile = tiling_.tile * tiling_.y_image;
     T* const g = args_.dy.template data<T>() + first * tiling_.y_image;
     const T* const y = args_.relu ? args_.y.template data<T>() + first * tiling_.y_image : nullptr;
     float* const dbias = args_.dbias ? args_.dbias.template data<float>() : nullptr;
     float* const wide_g = tiling_.native ? nullptr : scratch_.floats(wide_g_);
-    GradientTile<T>{g, y, wide_g, dbias, y_tile / tiling_.out, tiling_.out}.run();
+    GradientTile<T>{g, y, wide_g, dbias, tiling_.tile * tiling_.y_image / tiling_.out, tiling_.out}.run();
     const void* const operand = wide_g ? static_cast<const void*>(wide_g) : g;
-    if (to_dweight_) run_weight(args_.x.template data<T>() + first * tiling_.x_image, x_tile, operand, first == 0);
-    if (to_dx_) run_data(args_.dx.template data<T>() + first * tiling_.x_image, x_tile, operand);
-  }
-
-  void run_data(T* dx, std::int64_t elements, const void* g) const {
-    void* const result = tiling_.native ? dx : scratch_.at(wide_x_);
-    to_dx_->run(result, scratch_.at(packed_), nullptr, g, scratch_.at(library_));
-    if (!tiling_.native) narrow(scratch_.floats(wide_x_), 1, elements, dx, elements, false);
-  }
-
-  void run_weight(const T* x, std::int64_t elements, const void* g, bool first) const {
-    if (!tiling_.native) widen(x, elements, scratch_.floats(wide_x_));
-    const void* const operand = tiling_.native ? x : scratch_.at(wide_x_);
-    to_dweight_->run(operand, scratch_.at(first ? sum_ : part_), nullptr, g, scratch_.at(library_));
-    const auto packed_elements = static_cast<std::int64_t>(to_dweight_->packed_bytes() / sizeof(float));
-    if (!first) add_to(scratch_.floats(sum_), scratch_.floats(part_), packed_elements);
-  }
-
-  void finish_dweight() const {
-    float* const dweight = args_.dweight.template data<float>();
-    float* const plain = args_.accumulate ? scratch_.floats(wide_weight_) : dweight;
-    to_dweight_->unpack(scratch_.floats(sum_), plain);
-    if (args_.accumulate) add_to(dweight, plain, args_.dweight.elements());
+    tiles_.weights(args_.x.template data<T>() + first * tiling_.x_image, operand, first == 0);
+    if (!args_.dx) return;
+    T* const dx = args_.dx.template data<T>() + first * tiling_.x_image;
+    const void* const result = tiles_.data(operand, tiling_.native ? dx : nullptr);
+    const std::int64_t elements = tiling_.tile * tiling_.x_image;
+    if (!tiling_.native) narrow(static_cast<const float*>(result), 1, elements, dx, elements, false);
   }
 
   const Conv2dBackward& args_;
   Tiling<T> tiling_;
-  const ConvolutionPlan* to_dx_;
-  const ConvolutionPlan* to_dweight_;
   Scratch scratch_;
-  std::size_t wide_weight_, packed_, sum_, part_, wide_g_, wide_x_, library_;
+  BackwardTiles<T> tiles_;
+  std::size_t wide_g_;
 };
 
 }  // namespace

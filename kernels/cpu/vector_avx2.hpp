@@ -225,6 +225,9 @@ inline F64x16 operator+(F64x16 a, F64x16 b) {
   for (int q = 0; q < 4; ++q) a.v[q] = _mm256_add_pd(a.v[q], b.v[q]);
   return a;
 }
+inline F64x16 load(const double* p) {
+  return {{_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4), _mm256_loadu_pd(p + 8), _mm256_loadu_pd(p + 12)}};
+}
 inline void store(double* p, F64x16 a) {
   for (int q = 0; q < 4; ++q) _mm256_storeu_pd(p + 4 * q, a.v[q]);
 }

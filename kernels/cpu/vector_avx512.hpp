@@ -209,6 +209,9 @@ inline F64x16 operator*(F64x16 a, F64x16 b) {
 inline F64x16 operator+(F64x16 a, F64x16 b) {
   return {{_mm512_add_pd(a.v[0], b.v[0]), _mm512_add_pd(a.v[1], b.v[1])}};
 }
+inline F64x16 load(const double* p) {
+  return {{_mm512_loadu_pd(p), _mm512_loadu_pd(p + 8)}};
+}
 inline void store(double* p, F64x16 a) {
   _mm512_storeu_pd(p, a.v[0]);
   _mm512_storeu_pd(p + 8, a.v[1]);

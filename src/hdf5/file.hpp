@@ -75,6 +75,7 @@ class File {
   static File open(const std::string& path);
 
   Group root() const;
+  std::int64_t id() const { return handle_.id(); }  ///< for the sources of this folder
 
   /// Writes what is cached and closes; the destructor closes too but cannot report a failure.
   void close();

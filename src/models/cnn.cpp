@@ -73,11 +73,7 @@ class Cnn : public Model {
 }  // namespace
 
 ModelEntry cnn_entry() {
-  return {
-      "cnn", "small convolutional network", [] { return std::make_unique<CnnOptions>(); },
-      [](const Options& options, ParameterStore& store, Shape image, std::int64_t classes) -> std::unique_ptr<Model> {
-        return std::make_unique<Cnn>(dynamic_cast<const CnnOptions&>(options), store, image, classes);
-      }};
+  return entry<Cnn, CnnOptions>("cnn", "small convolutional network");
 }
 
 }  // namespace mpdist::models

@@ -49,11 +49,7 @@ class Mlp : public Model {
 }  // namespace
 
 ModelEntry mlp_entry() {
-  return {
-      "mlp", "multi-layer perceptron", [] { return std::make_unique<MlpOptions>(); },
-      [](const Options& options, ParameterStore& store, Shape image, std::int64_t classes) -> std::unique_ptr<Model> {
-        return std::make_unique<Mlp>(dynamic_cast<const MlpOptions&>(options), store, image, classes);
-      }};
+  return entry<Mlp, MlpOptions>("mlp", "multi-layer perceptron");
 }
 
 }  // namespace mpdist::models

@@ -9,9 +9,22 @@
 
 namespace mpdist::models {
 
+namespace {
+
+std::vector<ModelEntry>& table() {
+  static std::vector<ModelEntry> entries = {mlp_entry(), cnn_entry(), resnet_entry(), vgg_entry()};
+  return entries;
+}
+
+}  // namespace
+
 const std::vector<ModelEntry>& models() {
-  static const std::vector<ModelEntry> table = {mlp_entry(), cnn_entry(), resnet_entry(), vgg_entry()};
-  return table;
+  return table();
+}
+
+void add(ModelEntry entry) {
+  for (const ModelEntry& other : table()) require(other.name != entry.name, "two models are named {}", entry.name);
+  table().push_back(std::move(entry));
 }
 
 }  // namespace mpdist::models

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "src/core/schema.hpp"
@@ -24,7 +25,20 @@ struct ModelEntry {
   std::function<std::unique_ptr<Model>(const Options&, ParameterStore&, Shape image, std::int64_t classes)> make;
 };
 
-/// mlp, cnn; a new one is one line in registry.cpp.
+/// The entry of model class M with options O: M(const O&, ParameterStore&, Shape image, std::int64_t classes).
+template <class M, class O>
+ModelEntry entry(std::string name, std::string help) {
+  return {std::move(name), std::move(help), [] { return std::make_unique<O>(); },
+          [](const Options& options, ParameterStore& store, Shape image, std::int64_t classes) {
+            return std::unique_ptr<Model>(new M(dynamic_cast<const O&>(options), store, image, classes));
+          }};
+}
+
+/// All models; a new one of this library is one line in registry.cpp.
 const std::vector<ModelEntry>& models();
+
+/// Adds a model of a program's own; before the config is read (launch::program). InvalidArgument when its name is
+/// taken.
+void add(ModelEntry entry);
 
 }  // namespace mpdist::models

@@ -7,8 +7,7 @@
 
 #include "src/models/model.hpp"
 #include "src/nn/activation.hpp"
-#include "src/nn/batch_norm.hpp"
-#include "src/nn/conv2d.hpp"
+#include "src/nn/conv_norm.hpp"
 #include "src/nn/linear.hpp"
 #include "src/nn/pooling.hpp"
 
@@ -60,75 +59,60 @@ const Form& form_of(std::int64_t depth) {
                   depth));
 }
 
-/// Convolution without bias, then batch norm with residual and ReLU where there are.
-class ConvNorm {
- public:
-  ConvNorm(ParameterStore& store, const std::string& name, nn::Conv2dOptions options, bool relu, double momentum)
-      : convolution_(store, name, options),
-        norm_(store, name + ".norm", options.out, relu, static_cast<float>(momentum)) {}
-  nn::Variable operator()(const nn::Pass& pass, const nn::Variable& x, const nn::Variable& residual = {}) const {
-    return norm_(pass, convolution_(pass, x), residual);
-  }
-
- private:
-  nn::Conv2d convolution_;
-  nn::BatchNorm norm_;
-};
-
 /// 3x3, 3x3; or 1x1, 3x3, 1x1 with four times the channels: the last one takes the shortcut before its ReLU.
 class Block {
  public:
   Block(ParameterStore& store, const std::string& name, std::int64_t in, std::int64_t channels, std::int64_t stride,
-        bool bottleneck, double momentum) {
+        bool bottleneck, float momentum) {
     const std::int64_t out = bottleneck ? 4 * channels : channels;
     const kernels::Conv2dGeometry strided{.stride = stride, .padding = 1}, plain{.padding = 1};
-    const auto add = [&](const char* leaf, nn::Conv2dOptions options, bool relu) {
+    const auto add = [&](const char* leaf, nn::Conv2dOptions options) {
       options.bias = false;
-      path_.emplace_back(store, name + leaf, options, relu, momentum);
+      options.relu = true;
+      path_.emplace_back(store, name + leaf, options, momentum);
     };
     if (bottleneck) {
-      add(".conv1", {.in = in, .out = channels, .kernel = 1}, true);
-      add(".conv2", {.in = channels, .out = channels, .kernel = 3, .geometry = strided}, true);
-      add(".conv3", {.in = channels, .out = out, .kernel = 1}, true);
+      add(".conv1", {.in = in, .out = channels, .kernel = 1});
+      add(".conv2", {.in = channels, .out = channels, .kernel = 3, .geometry = strided});
+      add(".conv3", {.in = channels, .out = out, .kernel = 1});
     } else {
-      add(".conv1", {.in = in, .out = channels, .kernel = 3, .geometry = strided}, true);
-      add(".conv2", {.in = channels, .out = out, .kernel = 3, .geometry = plain}, true);
+      add(".conv1", {.in = in, .out = channels, .kernel = 3, .geometry = strided});
+      add(".conv2", {.in = channels, .out = out, .kernel = 3, .geometry = plain});
     }
     if (stride != 1 || in != out) {
       shortcut_.emplace(
           store, name + ".shortcut",
-          nn::Conv2dOptions{.in = in, .out = out, .kernel = 1, .geometry = {.stride = stride}, .bias = false}, false,
+          nn::Conv2dOptions{.in = in, .out = out, .kernel = 1, .geometry = {.stride = stride}, .bias = false},
           momentum);
     }
   }
 
-  nn::Variable operator()(const nn::Pass& pass, const nn::Variable& x) const {
-    const nn::Variable residual = shortcut_ ? (*shortcut_)(pass, x) : x;
-    nn::Variable y = x;
+  /// The path reads x before the shortcut does: its first convolution writes x (nn::Deferred).
+  nn::Deferred operator()(const nn::Pass& pass, const nn::Deferred& x) const {
+    nn::Deferred y = x;
     for (std::size_t i = 0; i + 1 < path_.size(); ++i) y = path_[i](pass, y);
-    return path_.back()(pass, y, residual);
+    return path_.back()(pass, y, shortcut_ ? (*shortcut_)(pass, x) : x);
   }
 
  private:
-  std::vector<ConvNorm> path_;
-  std::optional<ConvNorm> shortcut_;
+  std::vector<nn::ConvNorm> path_;
+  std::optional<nn::ConvNorm> shortcut_;
 };
 
 class Resnet : public Model {
  public:
   Resnet(const ResnetOptions& options, ParameterStore& store, Shape image, std::int64_t classes)
       : form_(form_of(options.depth)),
-        stem_(store, "stem", stem_options(form_, options.width, image[2]), true, options.norm_momentum),
+        stem_(store, "stem", stem_options(form_, options.width, image[2]), static_cast<float>(options.norm_momentum)),
         features_(build_blocks(options, store)),
         head_(store, "fc", features_, classes, false),
         dropout_(static_cast<float>(options.dropout)) {}
 
   nn::Variable forward(const nn::Pass& pass, const Tensor& images) const override {
-    nn::Variable x = stem_(pass, {images});
+    nn::Deferred x = stem_(pass, nn::Variable{images});
     if (form_.imagenet) x = nn::max_pool(pass, kPool, x, {.window = 3, .stride = 2, .padding = 1});
     for (const Block& block : blocks_) x = block(pass, x);
-    x = nn::global_average_pool(pass, kMean, x);
-    return head_(pass, nn::dropout(pass, kDropout, x, dropout_));
+    return head_(pass, nn::dropout(pass, kDropout, nn::global_average_pool(pass, kMean, x), dropout_));
   }
 
  private:
@@ -136,9 +120,10 @@ class Resnet : public Model {
 
   static nn::Conv2dOptions stem_options(const Form& form, std::int64_t width, std::int64_t channels) {
     if (form.imagenet) {
-      return {.in = channels, .out = 64, .kernel = 7, .geometry = {.stride = 2, .padding = 3}, .bias = false};
+      return {
+          .in = channels, .out = 64, .kernel = 7, .geometry = {.stride = 2, .padding = 3}, .relu = true, .bias = false};
     }
-    return {.in = channels, .out = width, .kernel = 3, .geometry = {.padding = 1}, .bias = false};
+    return {.in = channels, .out = width, .kernel = 3, .geometry = {.padding = 1}, .relu = true, .bias = false};
   }
 
   /// Registers the blocks after the stem and before the head; returns the channels of the last one.
@@ -148,7 +133,7 @@ class Resnet : public Model {
       for (std::int64_t block = 0; block < form_.blocks[stage]; ++block) {
         const std::string name = fmt::format("stage{}.block{}", stage + 1, block + 1);
         blocks_.emplace_back(store, name, in, channels, stage > 0 && block == 0 ? 2 : 1, form_.bottleneck,
-                             options.norm_momentum);
+                             static_cast<float>(options.norm_momentum));
         in = form_.bottleneck ? 4 * channels : channels;
       }
       channels *= 2;
@@ -157,7 +142,7 @@ class Resnet : public Model {
   }
 
   const Form& form_;
-  ConvNorm stem_;
+  nn::ConvNorm stem_;
   std::vector<Block> blocks_;
   std::int64_t features_;
   nn::Linear head_;

@@ -124,11 +124,7 @@ class Vgg : public Model {
 }  // namespace
 
 ModelEntry vgg_entry() {
-  return {
-      "vgg", "VGG network, with batch norm or without", [] { return std::make_unique<VggOptions>(); },
-      [](const Options& options, ParameterStore& store, Shape image, std::int64_t classes) -> std::unique_ptr<Model> {
-        return std::make_unique<Vgg>(dynamic_cast<const VggOptions&>(options), store, image, classes);
-      }};
+  return entry<Vgg, VggOptions>("vgg", "VGG network, with batch norm or without");
 }
 
 }  // namespace mpdist::models

@@ -9,6 +9,7 @@ namespace mpdist::nn {
 
 Tape::Tape(Stream& stream, const ParameterStore& parameters, GradientReady on_gradient_ready, Observer* observer)
     : stream_(&stream),
+      parameters_(&parameters),
       on_gradient_ready_(std::move(on_gradient_ready)),
       observer_(observer),
       uses_(parameters.parameters().size()) {}
@@ -26,12 +27,22 @@ Variable Tape::record(const std::string& layer, const char* operation, Tensor ou
 
 void Tape::accumulate(int node, const Tensor& gradient) {
   if (node < 0) return;
-  Tensor& sum = gradients_[node];
+  require(!gradients_[node].finished, "tape: a gradient was added to after it was finished");
+  Tensor& sum = gradients_[node].sum;
   if (!sum) {
     sum = gradient;
   } else {
     kernels::add(*stream_, {.left = sum, .right = gradient, .out = sum});
   }
+}
+
+Tensor Tape::take_gradient(int node) {
+  return std::exchange(gradients_[node].sum, Tensor());
+}
+
+void Tape::finish_gradient(int node, const Tensor& gradient) {
+  accumulate(node, gradient);
+  gradients_[node].finished = true;
 }
 
 ParameterGradient Tape::gradient_of(const Parameter& parameter) {
@@ -53,7 +64,7 @@ void Tape::backward() {
   while (!operations_.empty()) {
     Operation operation = std::move(operations_.back());
     operations_.pop_back();
-    const Tensor dy = std::move(gradients_[operation.output]);
+    const Tensor dy = std::move(gradients_[operation.output].sum);
     gradients_.pop_back();
     require(static_cast<bool>(dy), "{} ({}): its output has no gradient", *operation.layer, operation.name);
     if (observer_) observer_->activation_gradient(*operation.layer, operation.name, dy);

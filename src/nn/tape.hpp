@@ -51,6 +51,12 @@ class Tape {
   /// Nothing happens for a negative node.
   void accumulate(int node, const Tensor& gradient);
 
+  /// For an operation that is the last to contribute to a value's gradient: takes what the others contributed (empty
+  /// where there is nothing yet), adds its own, and hands the whole back. Whoever accumulates after that is an error.
+  Tensor take_gradient(int node);
+  void finish_gradient(int node, const Tensor& gradient);
+  bool has_gradient(int node) const { return static_cast<bool>(gradients_[static_cast<std::size_t>(node)].sum); }
+
   /// Called by closures: where the gradient of a parameter goes, then that this use is differentiated.
   ParameterGradient gradient_of(const Parameter& parameter);
   void differentiated(const Parameter& parameter);
@@ -59,6 +65,8 @@ class Tape {
   void backward();
 
   Stream& stream() const { return *stream_; }
+  const ParameterStore& parameters() const { return *parameters_; }
+  Observer* observer() const { return observer_; }
 
  private:
   struct Operation {
@@ -67,6 +75,10 @@ class Tape {
     int output;
     Backward backward;
   };
+  struct Gradient {
+    Tensor sum;
+    bool finished = false;
+  };
   struct Uses {
     int open = 0;  ///< uses not yet differentiated
     bool begun = false;
@@ -74,11 +86,12 @@ class Tape {
   };
 
   Stream* stream_;
+  const ParameterStore* parameters_;
   GradientReady on_gradient_ready_;
   Observer* observer_;
   std::vector<Operation> operations_;
-  std::vector<Tensor> gradients_;  ///< by node
-  std::vector<Uses> uses_;         ///< by parameter index
+  std::vector<Gradient> gradients_;  ///< by node
+  std::vector<Uses> uses_;           ///< by parameter index
 };
 
 }  // namespace mpdist::nn

@@ -115,6 +115,7 @@ void MetricsWriter::step(const StepRecord& record) {
                    {"grad_norm", number(record.grad_norm)},
                    {"step_ms", number(record.step_ms)},
                    {"samples_per_s", number(record.samples_per_s)},
+                   {"data_wait_fraction", number(record.data_wait_fraction)},
                    {"samples_per_rank", record.samples_per_rank},
                    {"bytes_sent_per_rank", record.bytes_sent_per_rank}});
   write(dump(json));

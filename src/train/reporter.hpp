@@ -25,13 +25,14 @@ struct StartRecord {
 struct StepRecord {
   std::int64_t step = 0, attempted = 0;
   double epoch = 0, loss = 0, accuracy = 0, lr = 0;
-  double loss_scale = 0;                               ///< at which the step ran
-  std::int64_t skipped = 0;                            ///< since step 0
-  std::int64_t saturated = 0;                          ///< working elements beyond the compute type, after this update
-  double grad_norm = 0;                                ///< of the unscaled gradient, before clipping
-  double step_ms = 0;                                  ///< mean since the record before
-  double samples_per_s = 0;                            ///< of all ranks, over the same steps
-  std::vector<std::int64_t> samples_per_rank = {};     ///< computed in this step; their sum is the batch
+  double loss_scale = 0;                            ///< at which the step ran
+  std::int64_t skipped = 0;                         ///< since step 0
+  std::int64_t saturated = 0;                       ///< working elements beyond the compute type, after this update
+  double grad_norm = 0;                             ///< of the unscaled gradient, before clipping
+  double step_ms = 0;                               ///< mean since the record before
+  double samples_per_s = 0;                         ///< of all ranks, over the same steps
+  double data_wait_fraction = 0;                    ///< of that time waited for batches, by the rank that waited most
+  std::vector<std::int64_t> samples_per_rank = {};  ///< computed in this step; their sum is the batch
   std::vector<std::int64_t> bytes_sent_per_rank = {};  ///< handed to other ranks in this step
   std::int64_t remaining = 0;                          ///< steps to go, for the time left on the console
 };

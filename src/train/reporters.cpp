@@ -22,10 +22,17 @@ std::string duration_text(double seconds) {
   return fmt::format("{} s", whole);
 }
 
+/// Waiting for data is told from this share of the time on: below it there is nothing to gain.
+constexpr double kWaitToTell = 0.03;
+
 std::string progress_text(const StepRecord& r, double time_left_s) {
+  const std::string waiting = r.data_wait_fraction < kWaitToTell
+                                  ? std::string()
+                                  : fmt::format("waiting for data {:.0f} %  ", 100 * r.data_wait_fraction);
   return fmt::format(
-      "step {}  epoch {:.2f}  loss {:.4f}  accuracy {:.1f} %  {:.0f} samples/s  scale {:g}  skipped {}  left {}",
-      r.step, r.epoch, r.loss, 100 * r.accuracy, r.samples_per_s, r.loss_scale, r.skipped, duration_text(time_left_s));
+      "step {}  epoch {:.2f}  loss {:.4f}  accuracy {:.1f} %  {:.0f} samples/s  {}scale {:g}  skipped {}  left {}",
+      r.step, r.epoch, r.loss, 100 * r.accuracy, r.samples_per_s, waiting, r.loss_scale, r.skipped,
+      duration_text(time_left_s));
 }
 
 }  // namespace

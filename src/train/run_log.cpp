@@ -15,6 +15,15 @@
 #include "src/train/reporters.hpp"
 
 namespace mpdist::train {
+namespace {
+
+/// What each rank tells of itself on a logged step.
+struct OfRank {
+  std::int64_t samples = 0, bytes_sent = 0;
+  double data_wait_s = 0;
+};
+
+}  // namespace
 
 RunLog::RunLog(const Config& config, const Plan& plan, comm::Communicator& communicator, const RunContext& context)
     : config_(config), plan_(plan), communicator_(communicator), context_(context) {}
@@ -83,9 +92,9 @@ void RunLog::open_files(const TrainingState& state, const std::vector<std::strin
   reporters_.push_back(std::make_unique<ConsoleReporter>(default_console()));
 }
 
-void RunLog::step(const StepReport& report, const StepRunner& runner, const TrainingState& state) {
+void RunLog::step(const StepReport& report, const StepRunner& runner, const TrainingState& state, double data_wait_s) {
   const std::int64_t bytes = runner.reducer().bytes_sent();
-  const std::int64_t mine[] = {runner.local_loss_terms(), bytes - bytes_before_};
+  const OfRank mine{runner.local_loss_terms(), bytes - bytes_before_, data_wait_s - data_wait_before_s_};
   bytes_before_ = bytes;
   ++steps_since_record_;
   if (report.event != precision::StepEvent::clean) overflow(report);
@@ -96,8 +105,8 @@ void RunLog::step(const StepReport& report, const StepRunner& runner, const Trai
   saturated_before_ = report.saturated;
   if (report.attempted % config_.log.every != 0 && !plan_.finished(state.step, state.attempted)) return;
 
-  std::vector<std::int64_t> all(2 * static_cast<std::size_t>(plan_.ranks));
-  communicator_.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)));
+  std::vector<OfRank> all(static_cast<std::size_t>(plan_.ranks));
+  communicator_.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all)));
   const double elapsed_s = std::chrono::duration<double>(Clock::now() - last_record_).count();
   const auto steps = static_cast<double>(steps_since_record_);
   StepRecord record{
@@ -114,13 +123,15 @@ void RunLog::step(const StepReport& report, const StepRunner& runner, const Trai
       .step_ms = 1e3 * elapsed_s / steps,
       .samples_per_s = steps * static_cast<double>(plan_.global_batch) / elapsed_s,
       .remaining = plan_.max_attempted > 0 ? plan_.max_attempted - report.attempted : plan_.max_steps - report.step};
-  for (int rank = 0; rank < plan_.ranks; ++rank) {
-    record.samples_per_rank.push_back(all[2 * static_cast<std::size_t>(rank)]);
-    record.bytes_sent_per_rank.push_back(all[2 * static_cast<std::size_t>(rank) + 1]);
+  for (const OfRank& rank : all) {
+    record.samples_per_rank.push_back(rank.samples);
+    record.bytes_sent_per_rank.push_back(rank.bytes_sent);
+    record.data_wait_fraction = std::max(record.data_wait_fraction, rank.data_wait_s / elapsed_s);
   }
   for (const auto& reporter : reporters_) reporter->step(record);
   last_record_ = Clock::now();
   steps_since_record_ = 0;
+  data_wait_before_s_ = data_wait_s;
 }
 
 void RunLog::overflow(const StepReport& report) {

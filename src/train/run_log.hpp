@@ -28,7 +28,8 @@ class RunLog {
 
   /// Opens the output directory's files: config.toml, manifest.json, metrics.jsonl (cut after the state's step).
   void start(const TrainingState& state, const std::string& resumed_from, const data::Datasets& datasets);
-  void step(const StepReport& report, const StepRunner& runner, const TrainingState& state);
+  /// `data_wait_s`: what this rank has waited for batches since the start (Loader::wait_s).
+  void step(const StepReport& report, const StepRunner& runner, const TrainingState& state, double data_wait_s);
   void evaluation(const Evaluation& evaluation, const TrainingState& state);
   void checkpoint(const std::optional<Saved>& saved);  ///< in place; nothing happens without one
   /// Why the run ends: "done", "stopped" or, when the numerics cannot go on, "diverged".
@@ -49,6 +50,7 @@ class RunLog {
   Clock::time_point last_record_ = Clock::now();
   std::int64_t steps_since_record_ = 0;
   std::int64_t bytes_before_ = 0;      ///< sent up to the step before
+  double data_wait_before_s_ = 0;      ///< waited up to the record before
   std::int64_t saturated_before_ = 0;  ///< in the step before
 };
 

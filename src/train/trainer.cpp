@@ -136,7 +136,7 @@ ExitCode Trainer::run() {
 
 void Trainer::train(Checkpoints& checkpoints, RunLog& log) {
   StepRunner runner(config_, plan_, state_, communicator_, *schedule_, faults_, stream_);
-  data::Loader loader(*datasets_.train, augmentation_, data::Sampler(plan_.samples, seed()),
+  data::Loader loader(*datasets_.train, augmentation_, data::Sampler(plan_.samples, seed(), datasets_.train->blocks()),
                       {.global_batch = plan_.global_batch,
                        .first = plan_.first_position(communicator_.rank()),
                        .rows = plan_.local_rows(),
@@ -148,7 +148,7 @@ void Trainer::train(Checkpoints& checkpoints, RunLog& log) {
     const bool audit = state_.attempted > 0 && state_.attempted % config_.run.audit_every == 0;
     const StepReport report = runner.attempt(batch, {.stop = wants_to_stop(), .save = checkpoints.due_by_clock()},
                                              audit, [&] { checkpoints.wait_copied(); });
-    log.step(report, runner, state_);
+    log.step(report, runner, state_, loader.wait_s());
     log.checkpoint(checkpoints.take_saved());
     after_step(report, runner, checkpoints, log);
   }

@@ -29,7 +29,7 @@ TEST(Formats, HaveUniqueNamesAndDescribeTheirKeys) {
       EXPECT_FALSE(key.doc.help.empty()) << key.name;
     }
   }
-  EXPECT_EQ(names, (std::set<std::string>{"idx", "synthetic"}));
+  EXPECT_EQ(names, (std::set<std::string>{"cifar10", "hdf5", "idx", "images", "synthetic"}));
 }
 
 TEST(Formats, OpenWithTheirOwnOptions) {

@@ -9,6 +9,7 @@ import os
 import struct
 import subprocess
 import unittest
+import zlib
 from dataclasses import dataclass, field
 
 from program import PROGRAM, RunTest, environment, run
@@ -133,7 +134,7 @@ TEXTS = [
         add="[optimizer]\nmomentun = 0.5"),
     Bad("subtable", "run.more: unknown key", add="[run.more]\nx = 1"),
     Bad("no_model", "model.name: missing", text="[run]\nsteps = 1\n[data]\nformat = \"synthetic\""),
-    Bad("no_format", "data.format: missing; it has no default (known: idx, synthetic)",
+    Bad("no_format", "data.format: missing; it has no default (known: idx, ",
         text="[run]\nsteps = 1\n[model]\nname = \"mlp\""),
 ]
 
@@ -167,7 +168,7 @@ VALUES = [
     Bad("unknown_model", "model.name: expected one of 'mlp', 'cnn', 'resnet', 'vgg', found 'resnext'", sets=["model.name=resnext"]),
     Bad("unknown_optimizer", "found 'adamx'; did you mean 'adamw'?", sets=["optimizer.name=adamx"]),
     Bad("unknown_schedule", "found 'cosin'; did you mean 'cosine'?", sets=["schedule.name=cosin"]),
-    Bad("unknown_format", "data.format: expected one of 'idx', 'synthetic', found 'png'", sets=["data.format=png"]),
+    Bad("unknown_format", "'images', 'synthetic', found 'png'", sets=["data.format=png"]),
     Bad("key_of_another_model", "model.channels: unknown key (known: name,", sets=["model.channels=[8]"]),
     Bad("key_of_another_type_there", "model.hidden: expected an integer, found a list", sets=["model.name=cnn"]),
     Bad("both_lengths", "expected one of run.epochs and run.steps, found both", sets=["run.epochs=1", "run.steps=1"]),
@@ -231,6 +232,66 @@ IDX_ROWS = [
 ]
 for row in IDX_ROWS:
     row.text = VALID[:VALID.index("[data]")] + '[data]\nformat = "idx"\npath = "{folder}/data"\n[batch]\nglobal = 8\n'
+
+def on_data(rows, data):
+    """The rows get a config with this [data] table."""
+    for bad in rows:
+        bad.text = VALID[:VALID.index("[data]")] + f'[data]\n{data}\n[batch]\nglobal = 8\n' + bad.add
+    return rows
+
+
+def cifar(**changed):
+    files = {f"data_batch_{i}": b"\1" + bytes(3072) for i in range(1, 6)}
+    files["test_batch"] = b"\1" + bytes(3072)
+    files.update(changed)
+    return {f"data/{name}.bin": data for name, data in files.items() if data is not None}
+
+
+CIFAR_ROWS = on_data([
+    Bad("cifar10_no_folder", "expected a folder, found no folder"),
+    Bad("cifar10_no_batch", "expected data_batch_4.bin", files=cifar(data_batch_4=None)),
+    Bad("cifar10_label", "data_batch_2.bin: record 0, label: expected 0 to 9, found 10", code=DATA,
+        files=cifar(data_batch_2=b"\x0a" + bytes(3072))),
+    Bad("cifar10_cut_off", "data_batch_5.bin: record 0: expected 1 records of 3073 bytes, found 0 and 3072 bytes", code=DATA,
+        files=cifar(data_batch_5=bytes(3072)), ranks=8),
+    Bad("cifar10_too_long", "test_batch.bin: length", code=DATA, files=cifar(test_batch=bytes(3074))),
+], 'format = "cifar10"\npath = "{folder}/data"\nrecords = 1')
+
+HDF5_ROWS = on_data([
+    Bad("hdf5_no_file", "expected an HDF5 file, found no file"),
+    Bad("hdf5_text", "a.h5: file: expected a whole HDF5 file, found damage", code=DATA, files={"a.h5": b"x" * 4000}, ranks=8),
+    Bad("hdf5_cut_off", "a.h5: file: expected a whole HDF5 file, found damage", code=DATA,
+        files={"a.h5": b"\x89HDF\r\n\x1a\n" + bytes(40)}),
+    Bad("hdf5_chunks", "data.mixed_chunks: expected a value in [1, 65536], found 0", sets=["data.mixed_chunks=0"]),
+], 'format = "hdf5"\npath = "{folder}/a.h5"')
+
+
+def png_chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+# One grey pixel.
+PNG = (b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+       + png_chunk(b"IDAT", zlib.compress(b"\0\x80")) + png_chunk(b"IEND", b""))
+
+
+def folders(**changed):
+    files = {"train/a/1.png": PNG, "train/b/1.png": PNG, "test/a/1.png": PNG, "test/b/1.png": PNG}
+    files.update({name.replace("__", "/") + ".png": data for name, data in changed.items()})
+    return {"data/" + name: data for name, data in files.items() if data is not None}
+
+
+IMAGE_ROWS = on_data([
+    Bad("images_no_folder", 'expected a folder "train" with a folder for each class, found none'),
+    Bad("images_no_classes", "data/train: expected a folder for each class", files={"data/train/1.png": PNG, "data/test/a/1.png": PNG}),
+    Bad("images_other_classes", 'data/test: classes: expected those of training, found no folder "b"', code=DATA,
+        files=folders(test__b__1=None), ranks=8),
+    Bad("images_cut_off", "data/train/b/2.png: PNG data: expected a whole image", code=DATA,
+        files=folders(train__b__2=PNG[:-20]), ranks=8),
+    Bad("images_text", "data/test/a/x.png: first bytes: expected a JPEG or PNG image", code=DATA, files=folders(test__a__x=b"text")),
+    Bad("images_two_channels", "data.channels: expected 1 (grey) or 3 (colour), found 2", sets=["data.channels=2"], files=folders()),
+    Bad("images_resize", "data.resize: expected 0 or at least data.size = 32, found 8", sets=["data.resize=8"], files=folders()),
+], 'format = "images"\npath = "{folder}/data"')
 
 RANK_ROWS = [
     command_line("mpi_nothing", "no config given", ranks=8),
@@ -297,7 +358,7 @@ class RanksDiffer(RunTest):
 
 
 def add_rows():
-    for bad in COMMAND_LINES + TEXTS + VALUES + DATA_ROWS + IDX_ROWS + RANK_ROWS:
+    for bad in COMMAND_LINES + TEXTS + VALUES + DATA_ROWS + IDX_ROWS + CIFAR_ROWS + HDF5_ROWS + IMAGE_ROWS + RANK_ROWS:
         name = "test_" + bad.name
         assert not hasattr(BadInput, name), name
         setattr(BadInput, name, lambda self, bad=bad: self.check(bad))

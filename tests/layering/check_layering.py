@@ -26,7 +26,7 @@ LAYERS = {
     "launch": ["src", "kernels", "comm", "data"],
 }
 # These may include everything: nothing depends on them.
-FREE = ["tests", "benchmarks"]
+FREE = ["tests", "benchmarks", "cmake", "examples"]
 
 # Header of a library (regular expression) -> the folders whose files may include it; "" is everywhere.
 THIRD_PARTY = [
@@ -39,7 +39,7 @@ THIRD_PARTY = [
     (r"mpi\.h|mpi-ext\.h", ["comm/mpi", "comm/nccl"]),
     (r"nccl\w*\.h", ["comm/nccl"]),
     (r"hdf5\w*\.h|H5\w+\.h", ["src/hdf5"]),
-    (r"zlib\.h", ["data/formats"]),
+    (r"zlib\.h|jpeglib\.h|jerror\.h|png\.h", ["data/formats"]),
     (r"toml\+\+/.*", ["src/train"]),
     (r"nlohmann/.*", ["src/checkpoint", "src/train", "launch"]),
     (r"google/protobuf/.*", ["src/train"]),

@@ -57,6 +57,7 @@ StepRecord some_step(std::int64_t step, std::int64_t attempted) {
           .grad_norm = 2.5,
           .step_ms = 12.5,
           .samples_per_s = 800,
+          .data_wait_fraction = 0.125,
           .samples_per_rank = {64, 64},
           .bytes_sent_per_rank = {4096, 2048}};
 }
@@ -76,6 +77,7 @@ TEST_F(Metrics, AStepHasTheKeysOfTheDesign) {
                       {"grad_norm", 2.5},
                       {"step_ms", 12.5},
                       {"samples_per_s", 800.0},
+                      {"data_wait_fraction", 0.125},
                       {"samples_per_rank", {64, 64}},
                       {"bytes_sent_per_rank", {4096, 2048}}};
   ASSERT_EQ(lines().size(), 1u);

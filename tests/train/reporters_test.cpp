@@ -41,6 +41,17 @@ TEST(ConsoleReporter, ProgressSaysWhatTheDesignLists) {
       "step 120  epoch 0.26  loss 0.4313  accuracy 84.1 %  1043 samples/s  scale 65536  skipped 3  left 3 min 20 s");
 }
 
+TEST(ConsoleReporter, WaitingForDataIsToldWhereItMatters) {
+  StepRecord record = some_step();
+  for (const auto& [fraction, told] : std::vector<std::pair<double, bool>>{{0.02, false}, {0.125, true}}) {
+    Screen screen;
+    record.data_wait_fraction = fraction;
+    ConsoleReporter(screen.console(false, 0)).step(record);
+    EXPECT_EQ(screen.lines.at(0).find("1043 samples/s  waiting for data 12 %  scale") != std::string::npos, told);
+    EXPECT_EQ(screen.lines.at(0).find("waiting") != std::string::npos, told);
+  }
+}
+
 TEST(ConsoleReporter, TimeLeftHasReadableUnits) {
   const std::vector<std::pair<std::int64_t, std::string>> cases{{0, "left 0 s"},
                                                                 {594, "left 59 s"},
