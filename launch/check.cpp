@@ -58,7 +58,7 @@ void print_model(const train::Config& config, const train::TrainingState& state)
   print("model", fmt::format("{}: {} parameters", config.model.name, state.store.trainable()));
   const auto& parameters = state.store.parameters();
   for (auto parameter = parameters.rbegin(); parameter != parameters.rend(); ++parameter) {
-    fmt::print("    {:<24}{:<20}{:>10}\n", (*parameter)->name, (*parameter)->shape.to_string(),
+    fmt::print("    {:<23} {:<19} {:>10}\n", (*parameter)->name, (*parameter)->shape.to_string(),
                (*parameter)->elements());
   }
 }

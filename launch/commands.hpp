@@ -16,6 +16,7 @@ using Action = std::function<int()>;
 /// Adds one subcommand with its arguments and help; when the command line names it, `action` is set. One file each.
 void add_check(CLI::App& app, Action& action);
 void add_config(CLI::App& app, Action& action);
+void add_convert(CLI::App& app, Action& action);
 void add_diff(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);

@@ -70,6 +70,17 @@ void Dataset::write(const void* elements) {
   MPDIST_HDF5(H5Dwrite, handle_.id(), types_of(dtype()).memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, elements);
 }
 
+void Dataset::write_rows(std::int64_t first, std::int64_t rows, const void* elements) {
+  const Shape all = shape();
+  std::array<hsize_t, Shape::kMaxRank> start{static_cast<hsize_t>(first)}, count{static_cast<hsize_t>(rows)};
+  for (int i = 1; i < all.rank(); ++i) count[i] = static_cast<hsize_t>(all[i]);
+  const Handle file_space(MPDIST_HDF5(H5Dget_space, handle_.id()));
+  const Handle memory_space(MPDIST_HDF5(H5Screate_simple, all.rank(), count.data(), nullptr));
+  MPDIST_HDF5(H5Sselect_hyperslab, file_space.id(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
+  MPDIST_HDF5(H5Dwrite, handle_.id(), types_of(dtype()).memory, memory_space.id(), file_space.id(), H5P_DEFAULT,
+              elements);
+}
+
 void Dataset::read(void* elements) const {
   MPDIST_HDF5(H5Dread, handle_.id(), types_of(dtype()).memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, elements);
 }
@@ -94,13 +105,19 @@ bool Group::has(const std::string& name) const {
   return MPDIST_HDF5(H5Lexists, handle_.id(), name.c_str(), H5P_DEFAULT) > 0;
 }
 
-Dataset Group::create_dataset(const std::string& name, const Shape& shape, DType dtype) {
+Dataset Group::create_dataset(const std::string& name, const Shape& shape, DType dtype, const ChunkLayout& layout) {
   std::array<hsize_t, Shape::kMaxRank> extents{};
   std::copy(shape.begin(), shape.end(), extents.begin());
   const Handle space(shape.rank() == 0 ? MPDIST_HDF5(H5Screate, H5S_SCALAR)
                                        : MPDIST_HDF5(H5Screate_simple, shape.rank(), extents.data(), nullptr));
   const Handle properties = without_times(H5P_DATASET_CREATE);
-  MPDIST_HDF5(H5Pset_alloc_time, properties.id(), H5D_ALLOC_TIME_EARLY);
+  if (layout.rows > 0) {
+    std::array<hsize_t, Shape::kMaxRank> chunk = extents;
+    chunk[0] = static_cast<hsize_t>(layout.rows);
+    MPDIST_HDF5(H5Pset_chunk, properties.id(), shape.rank(), chunk.data());
+    if (layout.deflate > 0) MPDIST_HDF5(H5Pset_deflate, properties.id(), static_cast<unsigned>(layout.deflate));
+  }
+  if (layout.deflate == 0) MPDIST_HDF5(H5Pset_alloc_time, properties.id(), H5D_ALLOC_TIME_EARLY);
   MPDIST_HDF5(H5Pset_fill_time, properties.id(), H5D_FILL_TIME_NEVER);
   return Dataset(Handle(MPDIST_HDF5(H5Dcreate2, handle_.id(), name.c_str(), types_of(dtype).file, space.id(),
                                     H5P_DEFAULT, properties.id(), H5P_DEFAULT)));

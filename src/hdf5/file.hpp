@@ -39,11 +39,19 @@ class Dataset : public Object {
   DType dtype() const;  ///< throws Unsupported for a type that is none of ours
 
   void write(const void* elements);  ///< all of them, in the dataset's own type
+  /// Rows [first, first+rows) of the outermost dimension, one behind another.
+  void write_rows(std::int64_t first, std::int64_t rows, const void* elements);
   void read(void* elements) const;
 
   /// Where the elements of a contiguous dataset begin, in bytes from the start of the file, user block included. Throws
   /// LibraryError for other layouts.
   std::uint64_t offset() const;
+};
+
+/// Chunks of whole rows; without rows an array lies in one piece.
+struct ChunkLayout {
+  std::int64_t rows = 0;     ///< of a chunk, at most those of the array
+  std::int64_t deflate = 0;  ///< level 1 to 9; 0: none
 };
 
 class Group : public Object {
@@ -53,8 +61,9 @@ class Group : public Object {
   Group open_group(const std::string& name) const;
   bool has(const std::string& name) const;
 
-  /// Contiguous, space allocated at once and not filled, no time stamps: equal contents give equal files.
-  Dataset create_dataset(const std::string& name, const Shape& shape, DType dtype);
+  /// Space is allocated at once (but for deflated chunks) and not filled, no time stamps: equal contents give equal
+  /// files.
+  Dataset create_dataset(const std::string& name, const Shape& shape, DType dtype, const ChunkLayout& layout = {});
   Dataset open_dataset(const std::string& name) const;
 
   struct Member {

@@ -106,6 +106,23 @@ COMMAND_LINES = [
     command_line("inspect_text", "not a checkpoint", "inspect", "{folder}/a.h5", code=DATA,
                  files={"a.h5": b"not what you think" * 100}),
     command_line("inspect_empty_file", "cut off", "inspect", "{folder}/a.h5", code=DATA, files={"a.h5": b""}),
+    command_line("convert_nothing", "--from is required", "convert"),
+    command_line("convert_from", "png not in {{idx,", "convert", "--from", "png", "--to", "hdf5", "--output", "{folder}/o"),
+    command_line("convert_to", "--to", "convert", "--from", "idx", "--to", "cifar10", "--output", "{folder}/o"),
+    command_line("convert_key", "--set optimizer.lr=1: expected a key of [data]", "convert", "--from", "synthetic", "--to", "hdf5",
+                 "--output", "{folder}/o", "--set", "optimizer.lr=1"),
+    command_line("convert_unknown_key", "data.sizes: unknown key; did you mean 'size'?", "convert", "--from", "synthetic", "--to",
+                 "hdf5", "--output", "{folder}/o", "--set", "data.sizes=1"),
+    command_line("convert_no_source", "expected a folder, found no folder", "convert", "--from", "idx", "--path", "{folder}/none",
+                 "--to", "hdf5", "--output", "{folder}/o"),
+    command_line("convert_no_folder", "expected a path in a folder that exists", "convert", "--from", "synthetic", "--to", "hdf5",
+                 "--output", "{folder}/none/o"),
+    command_line("convert_exists", "add --force to replace it", "convert", "--from", "synthetic", "--to", "hdf5", "--output",
+                 "{folder}/a.h5", files={"a.h5": b"x"}),
+    command_line("convert_level", "--deflate", "convert", "--from", "synthetic", "--to", "hdf5", "--output", "{folder}/o",
+                 "--deflate", "10"),
+    command_line("convert_chunks_of_idx", "belong to --to hdf5 alone", "convert", "--from", "synthetic", "--to", "idx", "--output",
+                 "{folder}/o", "--chunk", "8", "--type", "uint8"),
     command_line("diff_one_file", "second is required", "diff", "a.h5"),
     command_line("diff_text", "not a checkpoint", "diff", "{folder}/a.h5", "{folder}/a.h5", code=DATA,
                  files={"a.h5": b"x" * 1000}),
@@ -117,7 +134,7 @@ COMMAND_LINES = [
 ]
 
 TEXTS = [
-    Bad("empty_file", "model.name: missing; it has no default (known: mlp, cnn, resnet, vgg)", text=""),
+    Bad("empty_file", "model.name: missing; it has no default (known: mlp, cnn, resnet, vgg, sequential)", text=""),
     Bad("binary_file", "a binary file", text=b"\x89HDF\r\n\x00\x00"),
     Bad("huge_file", "larger than 1 MiB", text="# " + "x" * (1 << 20)),
     Bad("not_utf8", "config.toml:2:", text=b"[run]\nname = \"\xff\xfe\"\n"),
@@ -165,7 +182,7 @@ VALUES = [
     Bad("unknown_reduction", "found 'ring'", sets=["comm.reduction=ring"]),
     Bad("unknown_wire", "comm.wire: expected one of", sets=["comm.wire=int8"]),
     Bad("unknown_augmentation", "data.augment: expected one of 'crop', 'flip', found 'rotate'", sets=["data.augment=[\"rotate\"]"]),
-    Bad("unknown_model", "model.name: expected one of 'mlp', 'cnn', 'resnet', 'vgg', found 'resnext'", sets=["model.name=resnext"]),
+    Bad("unknown_model", "model.name: expected one of 'mlp', 'cnn', 'resnet', 'vgg', 'sequential', found 'resnext'", sets=["model.name=resnext"]),
     Bad("unknown_optimizer", "found 'adamx'; did you mean 'adamw'?", sets=["optimizer.name=adamx"]),
     Bad("unknown_schedule", "found 'cosin'; did you mean 'cosine'?", sets=["schedule.name=cosin"]),
     Bad("unknown_format", "'images', 'synthetic', found 'png'", sets=["data.format=png"]),
@@ -196,6 +213,13 @@ VALUES = [
     Bad("unknown_placeholder", "no placeholder but {{name}}", sets=["run.output={folder}/{{date}}"]),
 ]
 
+
+
+def layers(text):
+    """A config with this network in one line."""
+    return VALID.replace('"mlp"', '"sequential"').replace("hidden = [8]", f"layers = [{text}]")
+
+
 DATA_ROWS = [
     Bad("mean_of_three_channels", "channel", sets=["data.mean=[1, 2, 3]", "data.std=[1, 2, 3]"]),
     Bad("too_many_stages", "model.channels: 4 stages halve a 8x8 image to nothing; at most 3 fit",
@@ -204,6 +228,17 @@ DATA_ROWS = [
         sets=["optimizer.groups=[{pattern = \"fc9.*\"}]"]),
     Bad("group_comes_too_late", "optimizer.groups[1].pattern: every parameter that '*.bias' matches belongs to an earlier group",
         sets=["optimizer.groups=[{pattern = \"*\"}, {pattern = \"*.bias\"}]"]),
+    Bad("vgg_depth", "model.depth = 12: VGG networks have depth 11, 13, 16 or 19",
+        text=VALID.replace('"mlp"', '"vgg"').replace("hidden = [8]", "depth = 12")),
+    Bad("no_layers", "model.layers: the network leaves [8, 8, 1] of an image [8, 8, 1], expected [10], a value per class",
+        text=VALID.replace('"mlp"', '"sequential"').replace("hidden = [8]", "")),
+    Bad("layer_kind", "model.layers[0].type: expected one of 'conv',", text=layers('{type = "cnv", channels = 4}')),
+    Bad("layer_key", "config.toml:7:27: model.layers[0].chanels: unknown key; did you mean 'channels'?",
+        text=layers('{type = "conv", chanels = 4}')),
+    Bad("layer_override", "--set model.layers[1].type=cnv: model.layers[1].type: expected one of",
+        text=layers('{type = "flatten"}, {type = "linear"}'), sets=["model.layers[1].type=cnv"]),
+    Bad("layer_does_not_fit", "config.toml:7:32: model.layers[1] (conv1): kernel 5 with padding 0 does not fit a 4x4 input",
+        text=layers('{type = "max_pool"}, {type = "conv", channels = 4, kernel = 5, padding = 0}')),
     Bad("model_beyond_memory", "memory", code=INTERNAL, sets=["model.hidden=[10000000000]"]),
     Bad("fault_kind", "MPDIST_FAULT", fault="overflw:step=1:rank=0:tensor=fc1.weight"),
     Bad("fault_tensor", "MPDIST_FAULT", fault="overflow:step=1:rank=0:tensor=fc9.weight"),
@@ -302,6 +337,8 @@ RANK_ROWS = [
     command_line("mpi_inspect_no_file", "no such file", "inspect", "{folder}/none.h5", ranks=2),
     Bad("mpi_syntax", "config.toml:1:", text="[run\n", ranks=2),
     Bad("mpi_unknown_key", "unknown key; did you mean 'lr'?", add="[optimizer]\nlearning_rate = 1", ranks=8),
+    Bad("mpi_layer_does_not_fit", "model.layers[0] (residual1): no 1x1 convolution makes",
+        text=layers('{type = "residual", layers = [{type = "conv", channels = 2, padding = 0}]}'), ranks=8),
     Bad("mpi_bad_override", "--set optimizer.lr=x: optimizer.lr: expected a number", sets=["optimizer.lr=x"], ranks=2),
     Bad("mpi_ranks_do_not_fit", "3 ranks do not fit batch.shards = 8: start with 1, 2, 4, 8 ranks", ranks=3),
     Bad("mpi_fault", "MPDIST_FAULT", fault="overflow:step=1:rank=8:tensor=fc1.weight", ranks=8),

@@ -14,7 +14,7 @@ class Commands(RunTest):
         return done.out
 
     def test_every_command_has_help_with_an_example(self):
-        for name in ("check", "config", "evaluate", "inspect", "diff", "doctor", "precision-study"):
+        for name in ("check", "config", "convert", "evaluate", "inspect", "diff", "doctor", "precision-study"):
             self.assertIn("Example:\n", self.said(name, "--help"))
         self.assertIn("Examples:\n", self.said("--help"))
 
