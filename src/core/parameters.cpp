@@ -58,6 +58,7 @@ Parameter& ParameterStore::add(std::string layer, std::string leaf, Shape shape,
                          .initializer = initializer,
                          .fan_in = fan_in,
                          .fan_out = fan_out});
+  trainable_ += shape.elements();
   return registered_.back();
 }
 
@@ -79,7 +80,6 @@ void ParameterStore::finalize(DType compute, std::uint64_t seed) {
     p->index = static_cast<int>(ordered_.size());
     p->offset = elements_;
     elements_ += (p->elements() + kParameterAlignment - 1) / kParameterAlignment * kParameterAlignment;
-    trainable_ += p->elements();
     ordered_.push_back(&*p);
   }
   master_ = Tensor({elements_}, DType::fp32, MemoryKind::parameters);

@@ -5,11 +5,12 @@
 #include "src/models/mlp.hpp"
 #include "src/models/model.hpp"
 #include "src/models/resnet.hpp"
+#include "src/models/vgg.hpp"
 
 namespace mpdist::models {
 
 const std::vector<ModelEntry>& models() {
-  static const std::vector<ModelEntry> table = {mlp_entry(), cnn_entry(), resnet_entry()};
+  static const std::vector<ModelEntry> table = {mlp_entry(), cnn_entry(), resnet_entry(), vgg_entry()};
   return table;
 }
 
