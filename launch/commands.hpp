@@ -20,6 +20,7 @@ void add_diff(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
+void add_precision_study(CLI::App& app, Action& action);
 /// The default, without a subcommand: `mpdist train.toml`.
 void add_train(CLI::App& app, Action& action);
 

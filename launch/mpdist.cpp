@@ -50,7 +50,9 @@ int run(int argc, char** argv) {
   app.require_subcommand(0, 1);
   Action action;
   add_train(app, action);
-  for (const auto add : {add_check, add_config, add_evaluate, add_inspect, add_diff, add_doctor}) add(app, action);
+  for (const auto add : {add_check, add_config, add_evaluate, add_inspect, add_diff, add_doctor, add_precision_study}) {
+    add(app, action);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& wanted) {  // --help, --version

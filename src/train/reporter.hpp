@@ -58,7 +58,7 @@ struct CheckpointRecord {
 
 struct EndRecord {
   std::int64_t step = 0, attempted = 0, skipped = 0;
-  std::string reason = {};                                           ///< "done", "stopped"
+  std::string reason = {};                                           ///< "done", "stopped", "diverged"
   double wall_s = 0;                                                 ///< of this process
   std::vector<std::pair<MemoryKind, std::int64_t>> peak_bytes = {};  ///< largest over ranks
 };

@@ -157,11 +157,11 @@ void RunLog::checkpoint(const std::optional<Saved>& saved) {
   }
 }
 
-void RunLog::end(const TrainingState& state, bool stopped) {
+void RunLog::end(const TrainingState& state, const std::string& reason) {
   EndRecord record{.step = state.step,
                    .attempted = state.attempted,
                    .skipped = state.skipped,
-                   .reason = stopped ? "stopped" : "done",
+                   .reason = reason,
                    .wall_s = std::chrono::duration<double>(Clock::now() - context_.started).count()};
   const std::array<std::int64_t, kMemoryKinds> mine = Pool::host().use().peak;
   std::vector<std::int64_t> all(mine.size() * static_cast<std::size_t>(plan_.ranks));

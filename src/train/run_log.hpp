@@ -31,7 +31,8 @@ class RunLog {
   void step(const StepReport& report, const StepRunner& runner, const TrainingState& state);
   void evaluation(const Evaluation& evaluation, const TrainingState& state);
   void checkpoint(const std::optional<Saved>& saved);  ///< in place; nothing happens without one
-  void end(const TrainingState& state, bool stopped);
+  /// Why the run ends: "done", "stopped" or, when the numerics cannot go on, "diverged".
+  void end(const TrainingState& state, const std::string& reason);
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -130,7 +130,7 @@ ExitCode Trainer::run() {
   }
   log.start(state_, checkpoints.resumed_from(), datasets_);
   train(checkpoints, log);
-  log.end(state_, stopped_);
+  log.end(state_, stopped_ ? "stopped" : "done");
   return stopped_ ? ExitCode::stopped : ExitCode::done;
 }
 
@@ -160,6 +160,7 @@ void Trainer::train(Checkpoints& checkpoints, RunLog& log) {
 
 void Trainer::after_step(const StepReport& report, StepRunner& runner, Checkpoints& checkpoints, RunLog& log) {
   if (state_.scaler.exhausted()) {
+    log.end(state_, "diverged");
     throw collective(
         NumericsError(fmt::format("{} steps in a row were skipped and the loss scale {} cannot fall: {}; lower "
                                   "optimizer.lr, check the data, or start "

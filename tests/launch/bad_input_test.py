@@ -87,6 +87,17 @@ COMMAND_LINES = [
     command_line("check_no_ranks", "--ranks", "check", "{config}", "--ranks", "0"),
     command_line("check_ranks_word", "--ranks", "check", "{config}", "--ranks", "many"),
     command_line("check_ranks_do_not_fit", "3 ranks do not fit batch.shards = 8", "check", "{config}", "--ranks", "3"),
+    command_line("study_nothing", "no config given", "precision-study"),
+    command_line("study_unknown_setting", "--settings: unknown setting 'fp16-dynamc'; did you mean 'fp16-dynamic'?",
+                 "precision-study", "{config}", "--settings", "fp32,fp16-dynamc"),
+    command_line("study_setting_twice", "--settings: 'bf16' is named twice", "precision-study", "{config}", "--settings", "bf16,bf16"),
+    command_line("study_no_seeds", "--seeds", "precision-study", "{config}", "--seeds", "0"),
+    command_line("study_scale", "--constant-scale: expected a power of two in (0, 2^60], found 1000",
+                 "precision-study", "{config}", "--constant-scale", "1000"),
+    command_line("study_own_key", "--set precision.compute=bf16: the study sets this key itself",
+                 "precision-study", "{config}", "--set", "precision.compute=bf16"),
+    command_line("study_resume", "a study has many runs, each of which goes on from its own checkpoint",
+                 "precision-study", "{config}", "--set", "checkpoint.resume=never"),
     command_line("config_unknown", "unknown table or key 'optimizr'; did you mean 'optimizer'?", "config", "optimizr"),
     command_line("inspect_nothing", "checkpoint is required", "inspect"),
     command_line("inspect_no_file", "no such file; expected a checkpoint", "inspect", "{folder}/none.h5"),
@@ -213,6 +224,8 @@ RANK_ROWS = [
     command_line("mpi_nothing", "no config given", ranks=8),
     command_line("mpi_unknown_option", "--frobnicate", "--frobnicate", ranks=8),
     command_line("mpi_no_such_config", "cannot read the config", "{folder}/none.toml", ranks=8),
+    command_line("mpi_study_unknown_setting", "--settings: unknown setting 'fp17'", "precision-study", "{config}",
+                 "--settings", "fp17", ranks=8),
     command_line("mpi_inspect_no_file", "no such file", "inspect", "{folder}/none.h5", ranks=2),
     Bad("mpi_syntax", "config.toml:1:", text="[run\n", ranks=2),
     Bad("mpi_unknown_key", "unknown key; did you mean 'lr'?", add="[optimizer]\nlearning_rate = 1", ranks=8),
@@ -250,7 +263,8 @@ class BadInput(RunTest):
         if bad.ranks is None:
             self.assertEqual(len(done.err.splitlines()), 1, done.err)
         self.assertEqual(done.out.strip(), "")
-        self.assertFalse(os.path.exists(self.path("output")), "an output directory was left behind")
+        for name in ("output", "output_study"):
+            self.assertFalse(os.path.exists(self.path(name)), "an output directory was left behind")
 
 
 class RanksDiffer(RunTest):

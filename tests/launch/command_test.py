@@ -14,7 +14,7 @@ class Commands(RunTest):
         return done.out
 
     def test_every_command_has_help_with_an_example(self):
-        for name in ("check", "config", "evaluate", "inspect", "diff", "doctor"):
+        for name in ("check", "config", "evaluate", "inspect", "diff", "doctor", "precision-study"):
             self.assertIn("Example:\n", self.said(name, "--help"))
         self.assertIn("Examples:\n", self.said("--help"))
 
@@ -45,7 +45,7 @@ class Commands(RunTest):
         self.assertRegex(text, r"ranks +4: 2 shards of 8 samples each\n")
         self.assertRegex(text, r"length +12 applied updates \(7\.81 batches an epoch\)\n")
         self.assertRegex(text, r"conv1\.weight +\[4, 3, 3, 1\] +36\n")
-        self.assertIn("1 pending", text)
+        self.assertRegex(text, r"memory a rank +[\d.]+ KiB at most: parameters [\d.]+ KiB, .*gradients [\d.]+ KiB")
         self.assertIn("starts at step 0", text)
         self.assertFalse(os.path.exists(self.path("out")))
 

@@ -11,6 +11,7 @@ MODELS = {
     "cnn": 'name = "cnn"\nchannels = [32, 64]',
     "mlp": 'name = "mlp"\nhidden = [512, 512]',
     "resnet": 'name = "resnet"\ndepth = 20',
+    "vgg": 'name = "vgg"\ndepth = 11\nwidth = 16',
 }
 
 
