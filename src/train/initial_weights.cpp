@@ -123,7 +123,10 @@ InitialWeights read_initial_weights(TrainingState& state, const Config& config, 
   }
   misfit.refuse(path);
   skip.refuse_unused();
-  if (state.ema) std::memcpy(state.ema->average().raw(), state.store.master().raw(), state.store.master().bytes());
+  if (state.ema) {  // frozen parameters, at the end of the arrays, have no average
+    const Tensor& average = state.ema->average();
+    std::memcpy(average.raw(), state.store.master().raw(), average.bytes());
+  }
   state.refresh_working(stream);
   const auto step = checkpoint.integers.find("run/step");
   if (step != checkpoint.integers.end()) result.step = step->second;
