@@ -59,7 +59,7 @@ void print_model(const train::Config& config, const train::TrainingState& state)
   const std::string frozen = store.frozen() == 0 ? "" : fmt::format(", {} of them frozen", store.frozen());
   print("model", fmt::format("{}: {} parameters{}", config.model.name, store.trainable() + store.frozen(), frozen));
   for (const Parameter& p : store.registered()) {
-    fmt::print("    {:<24}{:<20}{:>10}{}\n", p.name, p.shape.to_string(), p.elements(), p.frozen ? "  frozen" : "");
+    fmt::print("    {:<23} {:<19} {:>10}{}\n", p.name, p.shape.to_string(), p.elements(), p.frozen ? "  frozen" : "");
   }
 }
 

@@ -19,45 +19,26 @@ using Pass = onednn::ConvolutionPass;
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
-class ConvolutionFloor {
- public:
-  ConvolutionFloor(Stream& stream, const MatrixOperation& operation, std::int64_t images, DType type)
-      : stream_(stream), op_(operation), images_(images), type_(type) {}
-
-  double best_of_tiles(Pass pass) {
-    double best = kNever;
-    for (const std::int64_t tile : {1, 2, 4, 8}) {
-      if (images_ % tile == 0) best = std::min(best, at(pass, tile));
+/// Of all images, in tiles of `tile`.
+double tiled_seconds(Stream& stream, onednn::ConvolutionShape shape, std::int64_t images, std::int64_t tile) {
+  shape.images = tile;
+  const auto& plan = onednn::plan(shape);
+  const auto extent = [&](std::int64_t in, std::int64_t kernel) {
+    return (in + 2 * shape.padding - kernel) / shape.stride + 1;
+  };
+  const Tensor x = filled({tile, shape.height, shape.width, shape.in}, shape.operands, 1, 1);
+  const Tensor y =
+      filled({tile, extent(shape.height, shape.kernel_height), extent(shape.width, shape.kernel_width), shape.out},
+             shape.operands, 2, 1);
+  const Tensor packed = filled({static_cast<std::int64_t>(plan.packed_bytes() / 4)}, DType::fp32, 3, 0);
+  const Tensor bias = filled({shape.out}, DType::fp32, 4, 0);
+  void* const scratch = stream.workspace(plan.scratch_bytes() + 64);
+  return best_seconds([&] {
+    for (std::int64_t i = 0; i < images; i += tile) {
+      plan.run(x.raw(), packed.raw(), bias.data<float>(), y.raw(), scratch);
     }
-    return best;
-  }
-
- private:
-  double at(Pass pass, std::int64_t tile) {
-    const auto& plan = onednn::plan(onednn::ConvolutionShape{.pass = pass,
-                                                             .operands = type_,
-                                                             .images = tile,
-                                                             .height = op_.extent,
-                                                             .width = op_.extent,
-                                                             .in = op_.in,
-                                                             .out = op_.out,
-                                                             .kernel_height = op_.side(),
-                                                             .kernel_width = op_.side(),
-                                                             .padding = op_.kernel / 2});
-    const Tensor x = filled({tile, op_.extent, op_.extent, op_.in}, type_, 1, 1);
-    const Tensor y = filled({tile, op_.extent, op_.extent, op_.out}, type_, 2, 1);
-    const Tensor packed = filled({static_cast<std::int64_t>(plan.packed_bytes() / 4)}, DType::fp32, 3, 0);
-    void* const scratch = stream_.workspace(plan.scratch_bytes() + 64);
-    return best_seconds([&] {
-      for (std::int64_t i = 0; i < images_; i += tile) plan.run(x.raw(), packed.raw(), nullptr, y.raw(), scratch);
-    });
-  }
-
-  Stream& stream_;
-  const MatrixOperation& op_;
-  std::int64_t images_;
-  DType type_;
-};
+  });
+}
 
 double product(Stream& stream, const onednn::MatmulShape& shape) {
   const auto& plan = onednn::plan(shape);
@@ -119,9 +100,28 @@ double best_seconds(const std::function<void()>& call) {
 Floor matrix_floor(Stream& stream, const MatrixOperation& operation, std::int64_t images, DType type) {
   const DType operands = onednn::is_native(type) ? type : DType::fp32;
   if (operation.kernel == 0) return linear_floor(stream, operation, images, operands);
-  ConvolutionFloor floor(stream, operation, images, operands);
-  const double data = operation.input_gradient ? floor.best_of_tiles(Pass::backward_data) : 0;
-  return {floor.best_of_tiles(Pass::forward), data + floor.best_of_tiles(Pass::backward_weights)};
+  const auto time = [&](Pass pass) {
+    const onednn::ConvolutionShape shape{.pass = pass,
+                                         .operands = operands,
+                                         .height = operation.extent,
+                                         .width = operation.extent,
+                                         .in = operation.in,
+                                         .out = operation.out,
+                                         .kernel_height = operation.side(),
+                                         .kernel_width = operation.side(),
+                                         .padding = operation.kernel / 2};
+    return static_cast<double>(images) * convolution_floor(stream, shape, images);
+  };
+  const double data = operation.input_gradient ? time(Pass::backward_data) : 0;
+  return {time(Pass::forward), data + time(Pass::backward_weights)};
+}
+
+double convolution_floor(Stream& stream, const onednn::ConvolutionShape& shape, std::int64_t images) {
+  double best = kNever;
+  for (std::int64_t tile = 1; tile <= 32; tile *= 2) {
+    if (images % tile == 0) best = std::min(best, tiled_seconds(stream, shape, images, tile));
+  }
+  return best / static_cast<double>(images);
 }
 
 double copy_floor(double bytes) {

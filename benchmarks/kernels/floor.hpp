@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "kernels/cpu/onednn.hpp"
 #include "src/core/stream.hpp"
 #include "src/core/tensor.hpp"
 
@@ -33,6 +34,10 @@ double best_seconds(const std::function<void()>& call);
 /// The oneDNN primitives of the layer alone, on operands that stay in cache, at the tile size (convolutions) or order
 /// of operands (forward products) that suits each best. `type` that oneDNN does not multiply here is that of FP32.
 Floor matrix_floor(Stream& stream, const MatrixOperation& operation, std::int64_t images, DType type);
+
+/// Seconds of one image in this pass of a convolution: the primitive alone on operands that stay in cache, at the tile
+/// size (a divisor of `images`, up to 32) that suits it best.
+double convolution_floor(Stream& stream, const kernels::cpu::onednn::ConvolutionShape& shape, std::int64_t images);
 
 /// A copy that moves this many bytes: half of them read, half written.
 double copy_floor(double bytes);

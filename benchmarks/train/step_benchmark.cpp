@@ -2,10 +2,11 @@
 // One step of the shipped configs on one rank, cut into its parts, each beside what it would take at best: matrix work
 // beside oneDNN's primitives alone on hot data, the rest beside a copy of as many bytes. CPU time of one thread, the
 // best of many steps. Verified first: steps in parts leave the masters that whole steps leave, bit for bit.
-// Usage: step_benchmark [cnn|mlp] [compute type] [shards]
+// Usage: step_benchmark [cnn|mlp|resnet20|resnet50] [compute type] [shards]
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -39,13 +40,64 @@ void print(const std::vector<Part>& parts, double whole) {
              whole / matrix_floor, matrix / matrix_floor);
 }
 
+/// The shipped config of a model under the name that peers know it by.
+std::string config_of(const std::string& name) {
+  static const std::map<std::string, std::string> files = {{"cnn", "fashion_mnist"},
+                                                           {"mlp", "fashion_mnist_mlp"},
+                                                           {"resnet20", "fashion_mnist_resnet"},
+                                                           {"resnet50", "synthetic_resnet50"}};
+  return MPDIST_SOURCE_DIR "/launch/configs/" + files.at(name) + ".toml";
+}
+
+std::vector<std::string> overrides_of(const std::string& type, const std::string& shards) {
+  std::vector<std::string> result = {"precision.compute=" + type, "run.steps=100000", "batch.shards=" + shards};
+  if (type == "fp16") result.emplace_back("precision.loss_scale=1024.0");  // no step is skipped
+  return result;
+}
+
+/// A step of fused blocks beside the sum of its convolutions alone.
+void measure_convolutions(const std::string& name, const std::string& type, const std::string& shards) {
+  namespace onednn = kernels::cpu::onednn;
+  Workbench bench(config_of(name), overrides_of(type, shards));
+  double best = std::numeric_limits<double>::infinity(), spent = 0;
+  const auto runs = [] {
+    std::map<onednn::ConvolutionShape, std::int64_t> result;
+    for (const auto& [shape, count] : onednn::convolution_runs()) result[shape] = count;
+    return result;
+  };
+  auto before = runs(), after = before;
+  for (int step = 0; step < 4 || spent < 2 * kMeasuredSeconds; ++step) {
+    const data::Batch batch = bench.load();
+    before = runs();
+    const double start = cpu_seconds();
+    bench.whole_step(batch);
+    const double seconds = cpu_seconds() - start;
+    after = runs();
+    best = std::min(best, seconds);
+    spent += seconds;
+  }
+  fmt::print("{} {}: {} samples in {} shards\n", name, type, bench.plan.global_batch, bench.plan.shards);
+  double sum = 0;
+  for (const auto& [pass, title] : {std::pair{onednn::ConvolutionPass::forward, "forward"},
+                                    {onednn::ConvolutionPass::backward_data, "backward data"},
+                                    {onednn::ConvolutionPass::backward_weights, "backward weights"}}) {
+    double seconds = 0;
+    for (const auto& [shape, count] : after) {
+      const std::int64_t in_step = count - before[shape];
+      if (shape.pass != pass || in_step == 0) continue;
+      const double one = convolution_floor(bench.stream, shape, bench.plan.shard_rows);
+      seconds += one * static_cast<double>(in_step * shape.images);
+    }
+    sum += seconds;
+    fmt::print("  {:<18}{:9.0f} us {:5.1f} %\n", title, 1e6 * seconds, 100 * seconds / best);
+  }
+  fmt::print("  {:<18}{:9.0f} us          step / sum of convolutions {:.3f}\n\n", "whole step", 1e6 * best, best / sum);
+}
+
 /// False when steps in parts differ from whole steps.
-bool measure(const std::string& name, const std::string& type, const std::vector<std::string>& more) {
-  const std::string file = name == "cnn" ? "fashion_mnist" : "fashion_mnist_mlp";
-  std::vector<std::string> overrides = {"precision.compute=" + type, "run.steps=100000"};
-  if (type == "fp16") overrides.emplace_back("precision.loss_scale=1024.0");  // no step is skipped
-  overrides.insert(overrides.end(), more.begin(), more.end());
-  const std::string path = std::string(MPDIST_SOURCE_DIR "/launch/configs/") + file + ".toml";
+bool measure(const std::string& name, const std::string& type, const std::string& shards) {
+  const std::string path = config_of(name);
+  const std::vector<std::string> overrides = overrides_of(type, shards);
   Workbench whole(path, overrides), parts(path, overrides);
   DividedStep divided(parts);
   double best = std::numeric_limits<double>::infinity(), loading = best, spent = 0;
@@ -78,10 +130,14 @@ int main(int count, char** arguments) {
     return given.size() > place ? std::vector<std::string>{given[place]} : all;
   };
   mpdist::kernels::cpu::set_threads(1);
-  for (const std::string& name : chosen(0, {"cnn", "mlp"})) {
+  for (const std::string& name : chosen(0, {"cnn", "mlp", "resnet20", "resnet50"})) {
     for (const std::string& shards : chosen(2, {"8", "1"})) {
       for (const std::string& type : chosen(1, {"fp32", "bf16", "fp16"})) {
-        if (measure(name, type, {"batch.shards=" + shards})) continue;
+        if (name.starts_with("resnet")) {
+          mpdist::benchmarks::measure_convolutions(name, type, shards);
+          continue;
+        }
+        if (measure(name, type, shards)) continue;
         fmt::print("{} {}: steps in parts differ from whole steps\n", name, type);
         return 1;
       }

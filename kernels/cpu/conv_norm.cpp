@@ -65,11 +65,12 @@ class Statistics {
         sums_{columns_.reserve_sums(), columns_.reserve_sums()},
         scratch_(scratch) {}
 
-  /// A tile of z, or of its FP32 values, from which z is written then.
-  void run(std::int64_t first, std::int64_t elements, const float* wide) {
+  /// A tile of z, as the convolution left it.
+  template <class From>
+  void run(std::int64_t first, std::int64_t elements, const From* from) {
     T* const z = args_.z.template data<T>() + first;
-    if (first == 0) start(z, wide);
-    StatisticsPass<T>{z, wide, scratch_.floats(centre_), {sums(0), sums(1)}}.run({folding_, elements});
+    if (first == 0) start(z, from);
+    StatisticsPass<T, From>{from, z, scratch_.floats(centre_), {sums(0), sums(1)}}.run({folding_, elements});
   }
 
   void finish() const {
@@ -93,12 +94,13 @@ class Statistics {
   double* sums(int which) const { return static_cast<double*>(scratch_.at(sums_[which])); }
 
   /// The centre: the mean of the first image.
-  void start(T* z, const float* wide) {
+  template <class From>
+  void start(T* z, const From* from) {
     float* const centre = scratch_.floats(centre_);
     std::fill_n(centre, folding_.padded(), 0.0F);
     double* const sum = columns_.zeroed_sums(sums_[0]);
     columns_.zeroed_sums(sums_[1]);
-    StatisticsPass<T>{z, wide, centre, {sum, sums(1)}}.run({folding_, image_});
+    StatisticsPass<T, From>{from, z, centre, {sum, sums(1)}}.run({folding_, image_});
     const auto rows = static_cast<double>(image_ / folding_.channels);
     for (std::int64_t i = 0; i < folding_.width(); ++i) {
       centre[i] = static_cast<float>(folding_.total(sum, i % folding_.channels) / rows);
@@ -127,7 +129,7 @@ void forward(Stream& stream, const ConvNormForward& args) {
   const std::size_t wide_weight = scratch.reserve(tiling.native ? 0 : float_bytes(args.weight.elements()));
   const std::size_t packed = scratch.reserve(plan.packed_bytes());
   const std::size_t wide_x = scratch.reserve(tiling.copy_bytes(tiling.x_image));
-  const std::size_t wide_z = scratch.reserve(tiling.copy_bytes(tiling.y_image));
+  const std::size_t hot_z = scratch.reserve(tiling.operand_bytes(tiling.y_image));
   const std::size_t library = scratch.reserve(plan.scratch_bytes());
   scratch.open(stream);
   if (input) input->start();
@@ -142,13 +144,16 @@ void forward(Stream& stream, const ConvNormForward& args) {
     } else if (wide) {
       widen(source, x_tile, wide);
     }
-    float* const wide_result = tiling.native ? nullptr : scratch.floats(wide_z);
-    plan.run(wide ? static_cast<const void*>(wide) : source, scratch.at(packed), nullptr,
-             wide_result ? static_cast<void*>(wide_result) : result, scratch.at(library));
-    if (statistics) {
-      statistics->run(z, z_tile, wide_result);
-    } else if (wide_result) {
-      narrow(wide_result, 1, z_tile, result, z_tile, false);
+    // Into hot scratch first, in any type: oneDNN's own stores into memory that is not in cache are slow (measured).
+    const bool direct = tiling.native && !statistics;
+    void* const target = direct ? static_cast<void*>(result) : scratch.at(hot_z);
+    plan.run(wide ? static_cast<const void*>(wide) : source, scratch.at(packed), nullptr, target, scratch.at(library));
+    if (!statistics) {
+      if (!direct) narrow(scratch.floats(hot_z), 1, z_tile, result, z_tile, false);
+    } else if (tiling.native) {
+      statistics->run(z, z_tile, static_cast<const T*>(target));
+    } else {
+      statistics->run(z, z_tile, scratch.floats(hot_z));
     }
   }
   if (statistics) statistics->finish();
@@ -210,7 +215,9 @@ class Backward {
                                  .b = scratch_.floats(coefficients_[1]),
                                  .c = scratch_.floats(coefficients_[2]),
                                  .dz = args_.dz ? args_.dz.template data<T>() + z : nullptr,
-                                 .operand = operand}
+                                 .operand = operand,
+                                 .next = args_.x.template data<T>() + x,
+                                 .next_elements = tiling_.tile * tiling_.x_image}
         .run({folding_, tiling_.tile * tiling_.y_image});
     tiles_.weights(args_.x.template data<T>() + x, operand, first == 0);
     if (!gradient_) return;

@@ -18,6 +18,17 @@ using onednn::ConvolutionPlan;
 inline constexpr std::int64_t kTileBytes = 512 * 1024;
 inline constexpr std::int64_t kTileImages = 8;  // beyond, oneDNN's weight gradients slow down (measured)
 
+/// Images of a tile. Large weights are read, and their gradients added, once a tile: there a tile may be as large as
+/// they are.
+inline std::int64_t tile_images(std::int64_t images, std::int64_t image_elements, std::int64_t weight_elements) {
+  const auto bytes = static_cast<std::int64_t>(float_bytes(image_elements));
+  const auto weight_bytes = static_cast<std::int64_t>(float_bytes(weight_elements));
+  std::int64_t tile = weight_bytes > kTileBytes ? std::clamp<std::int64_t>(weight_bytes / bytes, 1, images)
+                                                : std::clamp<std::int64_t>(kTileBytes / bytes, 1, kTileImages);
+  while (images % tile != 0) --tile;  // equal tiles: one plan, and one layout of the weights
+  return tile;
+}
+
 /// A convolution cut into tiles of images, in the type T as stored or widened to FP32.
 template <class T>
 struct Tiling {
@@ -27,9 +38,7 @@ struct Tiling {
         y_image(y.elements() / images),
         out(weight.shape()[0]),
         native(onednn::is_native(dtype_of<T>)) {
-    tile = std::clamp<std::int64_t>(kTileBytes / static_cast<std::int64_t>(float_bytes(x_image + y_image)), 1,
-                                    kTileImages);
-    while (images % tile != 0) --tile;  // equal tiles: one plan, and one layout of the weights
+    tile = tile_images(images, x_image + y_image, weight.elements());
     const Shape &xs = x.shape(), &ws = weight.shape();
     shape = {.operands = native ? dtype_of<T> : DType::fp32,
              .images = tile,

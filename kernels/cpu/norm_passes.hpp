@@ -114,51 +114,58 @@ struct ApplyPass {
   }
 };
 
-/// sums[0][column] += sum(z - shift), sums[1][column] += sum((z - shift)^2); before that, z = wide rounded where `wide`
-/// is given.
-template <class T>
+/// z = from rounded; sums[0][column] += sum(z - centre), sums[1][column] += sum((z - centre)^2).
+template <class T, class From>
 struct StatisticsPass {
+  const From* from;
   T* z;
-  const float* wide;
-  const float* shift;
+  const float* centre;
   double* sums[2];
 
   void run(TileExtent tile) const {
     for_each_columns(tile.width, [&]<int kVectors>(std::int64_t first, auto lanes) {
-      wide ? columns<true, kVectors>(tile, first, lanes) : columns<false, kVectors>(tile, first, lanes);
+      for (std::int64_t begin = 0; begin < tile.rows; begin += kBlockRows) {
+        block<kVectors>(tile, begin, first, lanes);
+      }
     });
   }
 
  private:
-  template <bool kWide, int kVectors, class Lanes>
-  void columns(TileExtent tile, std::int64_t first, Lanes lanes) const {
-    F32x16 centre[kVectors];
-    for (int k = 0; k < kVectors; ++k) centre[k] = load(shift + first + k * kLanes, lanes);
-    for (std::int64_t begin = 0; begin < tile.rows; begin += kBlockRows) {
-      F32x16 sum[kVectors], squares[kVectors];
-      for (int k = 0; k < kVectors; ++k) sum[k] = squares[k] = broadcast(0.0F);
-      const std::int64_t end = std::min(begin + kBlockRows, tile.rows);
-      for (std::int64_t r = begin; r < end; ++r) {
-        for (int k = 0; k < kVectors; ++k) {
-          const std::int64_t i = r * tile.width + first + k * kLanes;
-          F32x16 value;
-          if constexpr (kWide) {
-            value = rounded<T>(load(wide + i, lanes));
-            store(z + i, value, lanes);
-          } else {
-            value = load(z + i, lanes);
-          }
-          const F32x16 distance = value - centre[k];
-          sum[k] = sum[k] + distance;
-          squares[k] = fma(distance, distance, squares[k]);
-        }
-      }
+  template <int kVectors, class Lanes>
+  void block(TileExtent tile, std::int64_t begin, std::int64_t first, Lanes lanes) const {
+    F32x16 middle[kVectors], sum[kVectors], squares[kVectors];
+    for (int k = 0; k < kVectors; ++k) {
+      middle[k] = load(centre + first + k * kLanes, lanes);
+      sum[k] = squares[k] = broadcast(0.0F);
+    }
+    const std::int64_t end = std::min(begin + kBlockRows, tile.rows);
+    for (std::int64_t r = begin; r < end; ++r) {
       for (int k = 0; k < kVectors; ++k) {
-        add_to(sums[0] + first + k * kLanes, sum[k]);
-        add_to(sums[1] + first + k * kLanes, squares[k]);
+        const std::int64_t i = r * tile.width + first + k * kLanes;
+        F32x16 value = load(from + i, lanes);
+        store(z + i, value, lanes);
+        if constexpr (!std::is_same_v<T, From>) value = rounded<T>(value);
+        const F32x16 distance = value - middle[k];
+        sum[k] = sum[k] + distance;
+        squares[k] = fma(distance, distance, squares[k]);
       }
     }
+    for (int k = 0; k < kVectors; ++k) {
+      add_to(sums[0] + first + k * kLanes, sum[k]);
+      add_to(sums[1] + first + k * kLanes, squares[k]);
+    }
   }
+};
+
+/// Asks the memory for `bytes` from `next` on, spread evenly over `steps` calls: what a convolution is about to read
+/// arrives while a pass before it computes.
+struct Prefetch {
+  const char* next = nullptr;
+  std::int64_t bytes = 0, steps = 1, due = 0;
+  void step() {
+    for (due += bytes; due >= kLine * steps; due -= kLine * steps, next += kLine) __builtin_prefetch(next, 0, 2);
+  }
+  static constexpr std::int64_t kLine = 64;
 };
 
 /// dz = a*g + (b*(z - mean) + c), rounded to T: as T in `dz` (null: not wanted), as the plans read it in `operand`.
@@ -168,15 +175,20 @@ struct NormBackwardPass {
   const float *mean, *a, *b, *c;
   T* dz;
   Operand* operand;
+  const T* next;  ///< what is read next, so many elements
+  std::int64_t next_elements;
 
   void run(TileExtent tile) const {
-    for_each_columns(tile.width,
-                     [&]<int kVectors>(std::int64_t first, auto lanes) { columns<kVectors>(tile, first, lanes); });
+    Prefetch prefetch{reinterpret_cast<const char*>(next), next_elements * static_cast<std::int64_t>(sizeof(T)),
+                      tile.rows * ((tile.width + 4 * kLanes - 1) / (4 * kLanes))};
+    for_each_columns(tile.width, [&]<int kVectors>(std::int64_t first, auto lanes) {
+      columns<kVectors>(tile, first, lanes, prefetch);
+    });
   }
 
  private:
   template <int kVectors, class Lanes>
-  void columns(TileExtent tile, std::int64_t first, Lanes lanes) const {
+  void columns(TileExtent tile, std::int64_t first, Lanes lanes, Prefetch& prefetch) const {
     F32x16 centre[kVectors], va[kVectors], vb[kVectors], vc[kVectors];
     for (int k = 0; k < kVectors; ++k) {
       const std::int64_t column = first + k * kLanes;
@@ -184,6 +196,7 @@ struct NormBackwardPass {
       vb[k] = load(b + column, lanes), vc[k] = load(c + column, lanes);
     }
     for (std::int64_t r = 0; r < tile.rows; ++r) {
+      prefetch.step();
       for (int k = 0; k < kVectors; ++k) {
         const std::int64_t i = r * tile.width + first + k * kLanes;
         const F32x16 inner = fma(vb[k], load(z + i, lanes) - centre[k], vc[k]);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/onednn.hpp"
 
+#include <cstring>
 #include <dnnl.hpp>
 #include <map>
 #include <string_view>
-#include <utility>
-#include <vector>
 
+#include "kernels/cpu/weight_layout.hpp"
 #include "kernels/threads.hpp"
 #include "src/core/error.hpp"
 
@@ -26,6 +26,7 @@ struct PlanParts {
   dnnl::reorder reorder;  ///< packs or unpacks weights
   dnnl::memory plain, packed;
   std::vector<dnnl_exec_arg_t> reorder_arguments;
+  WeightLayout layout;  ///< of packed weights, where they are packed without the reorder
 };
 
 namespace {
@@ -195,6 +196,71 @@ dnnl::convolution_backward_weights::primitive_desc describe_backward_weights(con
 #endif
 }
 
+/// Strides and inner blocks of a blocked layout.
+struct Blocking {
+  std::vector<std::int64_t> strides, inner_blocks, inner_dimensions;
+};
+
+Blocking blocking_of(const Description& description) {
+  Blocking result;
+#if DNNL_VERSION_MAJOR >= 3
+  if (description.get_format_kind() != memory::format_kind::blocked) return result;
+  result.strides = description.get_strides();
+  const auto blocks = description.get_inner_blks(), dimensions = description.get_inner_idxs();
+  result.inner_blocks.assign(blocks.begin(), blocks.end());
+  result.inner_dimensions.assign(dimensions.begin(), dimensions.end());
+#else
+  const dnnl_memory_desc_t& data = description.data;
+  if (data.format_kind != dnnl_blocked || data.extra.flags != 0 || data.offset0 != 0) return result;
+  const dnnl_blocking_desc_t& blocking = data.format_desc.blocking;
+  result.strides.assign(blocking.strides, blocking.strides + data.ndims);
+  result.inner_blocks.assign(blocking.inner_blks, blocking.inner_blks + blocking.inner_nblks);
+  result.inner_dimensions.assign(blocking.inner_idxs, blocking.inner_idxs + blocking.inner_nblks);
+#endif
+  return result;
+}
+
+/// The offsets of the indices of one dimension: what is left of an index after its inner blocks, innermost last, goes
+/// by the stride.
+std::vector<std::int64_t> offsets_of(const Blocking& blocking, std::int64_t dimension, std::int64_t extent) {
+  std::vector<std::int64_t> result(static_cast<std::size_t>(extent));
+  for (std::int64_t index = 0; index < extent; ++index) {
+    std::int64_t rest = index, inner = 1, offset = 0;
+    for (std::size_t b = blocking.inner_blocks.size(); b-- > 0;) {
+      const std::int64_t block = blocking.inner_blocks[b];
+      if (blocking.inner_dimensions[b] == dimension) {
+        offset += rest % block * inner;
+        rest /= block;
+      }
+      inner *= block;
+    }
+    result[static_cast<std::size_t>(index)] = offset + rest * blocking.strides[static_cast<std::size_t>(dimension)];
+  }
+  return result;
+}
+
+bool wide_weights(const ConvolutionShape& shape) {
+  return shape.operands == DType::fp32 || shape.pass == ConvolutionPass::backward_weights;
+}
+
+/// Its order is unknown where our own packing does not do.
+WeightLayout layout_of(const ConvolutionShape& shape, const Description& packed) {
+  WeightLayout layout;
+  const Blocking blocking = blocking_of(packed);
+  if (shape.groups > 1 || blocking.strides.size() != 4) return layout;
+  layout.out = shape.out, layout.in = shape.in;
+  layout.height = shape.kernel_height, layout.width = shape.kernel_width;
+  layout.element_bytes = wide_weights(shape) ? 4 : 2;
+  layout.out_offset = offsets_of(blocking, 0, shape.out);
+  layout.in_offset = offsets_of(blocking, 1, shape.in);
+  layout.height_stride = blocking.strides[2], layout.width_stride = blocking.strides[3];
+  layout.classify();
+  using enum WeightLayout::Order;
+  const bool pairs = layout.order == in_pairs || layout.order == out_pairs;
+  if (wide_weights(shape) == pairs) layout.order = unknown;
+  return layout;
+}
+
 /// Sets up the reorder between the plain weights and the pass's own layout.
 void add_reorder(PlanParts& parts, const Description& plain, const Description& packed, bool pack) {
   parts.packed_bytes = packed.get_size();
@@ -206,18 +272,19 @@ void add_reorder(PlanParts& parts, const Description& plain, const Description& 
   parts.reorder_arguments = {{DNNL_ARG_FROM, from.get()}, {DNNL_ARG_TO, to.get()}};
 }
 
-void build_forward(PlanParts& parts, const ConvolutionOperands& o, bool bias) {
+void build_forward(PlanParts& parts, const ConvolutionOperands& o, const ConvolutionShape& shape) {
   const auto description = describe_forward(o);
   parts.primitive = dnnl::convolution_forward(description);
   take(parts, description);
   add_argument(parts, parts.a, description.src_desc(), DNNL_ARG_SRC);
   add_argument(parts, parts.b, description.weights_desc(), DNNL_ARG_WEIGHTS);
   add_argument(parts, parts.c, description.dst_desc(), DNNL_ARG_DST);
-  if (bias) add_argument(parts, parts.bias, description.bias_desc(), DNNL_ARG_BIAS);
+  if (shape.bias) add_argument(parts, parts.bias, description.bias_desc(), DNNL_ARG_BIAS);
   add_reorder(parts, o.plain_weight, description.weights_desc(), true);
+  parts.layout = layout_of(shape, description.weights_desc());
 }
 
-void build_backward_data(PlanParts& parts, const ConvolutionOperands& o) {
+void build_backward_data(PlanParts& parts, const ConvolutionOperands& o, const ConvolutionShape& shape) {
   const auto description = describe_backward_data(o);
   parts.primitive = dnnl::convolution_backward_data(description);
   take(parts, description);
@@ -225,9 +292,10 @@ void build_backward_data(PlanParts& parts, const ConvolutionOperands& o) {
   add_argument(parts, parts.b, description.weights_desc(), DNNL_ARG_WEIGHTS);
   add_argument(parts, parts.c, description.diff_dst_desc(), DNNL_ARG_DIFF_DST);
   add_reorder(parts, o.plain_weight, description.weights_desc(), true);
+  parts.layout = layout_of(shape, description.weights_desc());
 }
 
-void build_backward_weights(PlanParts& parts, const ConvolutionOperands& o) {
+void build_backward_weights(PlanParts& parts, const ConvolutionOperands& o, const ConvolutionShape& shape) {
   const auto description = describe_backward_weights(o);
   parts.primitive = dnnl::convolution_backward_weights(description);
   take(parts, description);
@@ -235,6 +303,7 @@ void build_backward_weights(PlanParts& parts, const ConvolutionOperands& o) {
   add_argument(parts, parts.b, description.diff_weights_desc(), DNNL_ARG_DIFF_WEIGHTS);
   add_argument(parts, parts.c, description.diff_dst_desc(), DNNL_ARG_DIFF_DST);
   add_reorder(parts, o.plain_weight, description.diff_weights_desc(), false);
+  parts.layout = layout_of(shape, description.diff_weights_desc());
 }
 
 /// Makes the plan in place on its first use: plans hold no move.
@@ -278,9 +347,9 @@ void MatmulPlan::run(const void* a, const void* b, void* c, void* scratch) const
 ConvolutionPlan::ConvolutionPlan(const ConvolutionShape& shape) : parts_(std::make_unique<PlanParts>()) {
   checked("convolution", [&] {
     const ConvolutionOperands operands(shape);
-    if (shape.pass == ConvolutionPass::forward) build_forward(*parts_, operands, shape.bias);
-    if (shape.pass == ConvolutionPass::backward_data) build_backward_data(*parts_, operands);
-    if (shape.pass == ConvolutionPass::backward_weights) build_backward_weights(*parts_, operands);
+    if (shape.pass == ConvolutionPass::forward) build_forward(*parts_, operands, shape);
+    if (shape.pass == ConvolutionPass::backward_data) build_backward_data(*parts_, operands, shape);
+    if (shape.pass == ConvolutionPass::backward_weights) build_backward_weights(*parts_, operands, shape);
   });
 }
 
@@ -296,13 +365,29 @@ std::string ConvolutionPlan::implementation() const {
 }
 
 void ConvolutionPlan::pack(const void* weight, void* packed) const {
-  run_reorder(*parts_, weight, packed);
+  using enum WeightLayout::Order;
+  const WeightLayout& layout = parts_->layout;
+  if (layout.order != unknown && layout.bytes() != packed_bytes()) {
+    std::memset(packed, 0, packed_bytes());  // blocks that the weights do not fill: oneDNN expects zeros there
+  }
+  if (layout.order == unknown) {
+    run_reorder(*parts_, weight, packed);
+  } else if (layout.order == out_inner || layout.order == in_inner) {
+    layout.pack(static_cast<const float*>(weight), static_cast<float*>(packed));
+  } else {
+    layout.pack(static_cast<const bfloat16*>(weight), static_cast<bfloat16*>(packed));
+  }
 }
 void ConvolutionPlan::unpack(const float* packed, float* dweight) const {
-  run_reorder(*parts_, dweight, packed);
+  if (parts_->layout.order == WeightLayout::Order::unknown) {
+    run_reorder(*parts_, dweight, packed);
+  } else {
+    parts_->layout.unpack(packed, dweight);
+  }
 }
 
 void ConvolutionPlan::run(const void* x, const void* packed, const float* bias, const void* y, void* scratch) const {
+  ++runs_;
   point_operands(*parts_, x, packed, bias, y, scratch);
   execute(parts_->primitive, parts_->arguments, parts_->implementation);
 }
@@ -312,6 +397,12 @@ const MatmulPlan& plan(const MatmulShape& shape) {
 }
 const ConvolutionPlan& plan(const ConvolutionShape& shape) {
   return find_or_make(state().convolutions, shape);
+}
+
+std::vector<std::pair<ConvolutionShape, std::int64_t>> convolution_runs() {
+  std::vector<std::pair<ConvolutionShape, std::int64_t>> result;
+  for (const auto& [key, plan] : state().convolutions) result.emplace_back(key.first, plan.runs());
+  return result;
 }
 
 }  // namespace mpdist::kernels::cpu::onednn

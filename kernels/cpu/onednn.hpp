@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "src/core/dtype.hpp"
 
@@ -74,14 +76,19 @@ class ConvolutionPlan {
   /// forward: reads x (`x`), packed, bias; writes y (`y`). backward_data: reads dy (`y`), packed; writes dx (`x`).
   /// backward_weights: reads x and dy (`y`); writes packed.
   void run(const void* x, const void* packed, const float* bias, const void* y, void* scratch) const;
+  std::int64_t runs() const { return runs_; }  ///< so far
 
  private:
   std::unique_ptr<PlanParts> parts_;
+  mutable std::int64_t runs_ = 0;
 };
 
 /// This thread's plan for the shape under the thread count set now; made on first use. The split of weight gradients
 /// over threads is fixed when a plan is made, so the thread count is part of the key.
 const MatmulPlan& plan(const MatmulShape& shape);
 const ConvolutionPlan& plan(const ConvolutionShape& shape);
+
+/// Every convolution of this thread with the number of its runs: what benchmarks hold a step against.
+std::vector<std::pair<ConvolutionShape, std::int64_t>> convolution_runs();
 
 }  // namespace mpdist::kernels::cpu::onednn

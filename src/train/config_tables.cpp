@@ -80,7 +80,12 @@ void describe(PrecisionConfig& precision, Schema& schema) {
       .key("scale_ceiling", scaler.ceiling, scale("largest dynamic loss scale"))
       .key("hysteresis", scaler.hysteresis, {.help = "overflows before the scale falls", .minimum = 1})
       .key("patience", scaler.patience,
-           {.help = "skipped steps in a row at the floor that end the run", .unit = "steps", .minimum = 1});
+           {.help = "skipped steps in a row at the floor that end the run", .unit = "steps", .minimum = 1})
+      .key("telemetry_every", precision.telemetry_every,
+           {.help = "count the exponents of all gradients every so many attempted steps; 0: never",
+            .unit = "steps",
+            .minimum = 0,
+            .resume_may_change = true});
 }
 
 void describe(DataConfig& data, Schema& schema) {

@@ -134,7 +134,7 @@ COMMAND_LINES = [
 ]
 
 TEXTS = [
-    Bad("empty_file", "model.name: missing; it has no default (known: mlp, cnn, resnet, vgg)", text=""),
+    Bad("empty_file", "model.name: missing; it has no default (known: mlp, cnn, resnet, vgg, sequential)", text=""),
     Bad("binary_file", "a binary file", text=b"\x89HDF\r\n\x00\x00"),
     Bad("huge_file", "larger than 1 MiB", text="# " + "x" * (1 << 20)),
     Bad("not_utf8", "config.toml:2:", text=b"[run]\nname = \"\xff\xfe\"\n"),
@@ -182,7 +182,7 @@ VALUES = [
     Bad("unknown_reduction", "found 'ring'", sets=["comm.reduction=ring"]),
     Bad("unknown_wire", "comm.wire: expected one of", sets=["comm.wire=int8"]),
     Bad("unknown_augmentation", "data.augment: expected one of 'crop', 'flip', found 'rotate'", sets=["data.augment=[\"rotate\"]"]),
-    Bad("unknown_model", "model.name: expected one of 'mlp', 'cnn', 'resnet', 'vgg', found 'resnext'", sets=["model.name=resnext"]),
+    Bad("unknown_model", "model.name: expected one of 'mlp', 'cnn', 'resnet', 'vgg', 'sequential', found 'resnext'", sets=["model.name=resnext"]),
     Bad("unknown_optimizer", "found 'adamx'; did you mean 'adamw'?", sets=["optimizer.name=adamx"]),
     Bad("unknown_schedule", "found 'cosin'; did you mean 'cosine'?", sets=["schedule.name=cosin"]),
     Bad("unknown_format", "'images', 'synthetic', found 'png'", sets=["data.format=png"]),
@@ -216,6 +216,13 @@ VALUES = [
     Bad("unknown_placeholder", "no placeholder but {{name}}", sets=["run.output={folder}/{{date}}"]),
 ]
 
+
+
+def layers(text):
+    """A config with this network in one line."""
+    return VALID.replace('"mlp"', '"sequential"').replace("hidden = [8]", f"layers = [{text}]")
+
+
 DATA_ROWS = [
     Bad("mean_of_three_channels", "channel", sets=["data.mean=[1, 2, 3]", "data.std=[1, 2, 3]"]),
     Bad("too_many_stages", "model.channels: 4 stages halve a 8x8 image to nothing; at most 3 fit",
@@ -224,6 +231,17 @@ DATA_ROWS = [
         sets=["optimizer.groups=[{pattern = \"fc9.*\"}]"]),
     Bad("group_comes_too_late", "optimizer.groups[1].pattern: every parameter that '*.bias' matches is frozen or belongs to an earlier group",
         sets=["optimizer.groups=[{pattern = \"*\"}, {pattern = \"*.bias\"}]"]),
+    Bad("vgg_depth", "model.depth = 12: VGG networks have depth 11, 13, 16 or 19",
+        text=VALID.replace('"mlp"', '"vgg"').replace("hidden = [8]", "depth = 12")),
+    Bad("no_layers", "model.layers: the network leaves [8, 8, 1] of an image [8, 8, 1], expected [10], a value per class",
+        text=VALID.replace('"mlp"', '"sequential"').replace("hidden = [8]", "")),
+    Bad("layer_kind", "model.layers[0].type: expected one of 'conv',", text=layers('{type = "cnv", channels = 4}')),
+    Bad("layer_key", "config.toml:7:27: model.layers[0].chanels: unknown key; did you mean 'channels'?",
+        text=layers('{type = "conv", chanels = 4}')),
+    Bad("layer_override", "--set model.layers[1].type=cnv: model.layers[1].type: expected one of",
+        text=layers('{type = "flatten"}, {type = "linear"}'), sets=["model.layers[1].type=cnv"]),
+    Bad("layer_does_not_fit", "config.toml:7:32: model.layers[1] (conv1): kernel 5 with padding 0 does not fit a 4x4 input",
+        text=layers('{type = "max_pool"}, {type = "conv", channels = 4, kernel = 5, padding = 0}')),
     Bad("freeze_matches_nothing", "model.freeze: 'fc1.wieght' matches no parameter, did you mean 'fc1.weight'?",
         sets=["model.freeze=[\"fc1.wieght\"]"]),
     Bad("freeze_everything", "model.freeze: every parameter of the model is frozen", sets=["model.freeze=[\"*\"]"]),
@@ -330,6 +348,8 @@ RANK_ROWS = [
     command_line("mpi_inspect_no_file", "no such file", "inspect", "{folder}/none.h5", ranks=2),
     Bad("mpi_syntax", "config.toml:1:", text="[run\n", ranks=2),
     Bad("mpi_unknown_key", "unknown key; did you mean 'lr'?", add="[optimizer]\nlearning_rate = 1", ranks=8),
+    Bad("mpi_layer_does_not_fit", "model.layers[0] (residual1): no 1x1 convolution makes",
+        text=layers('{type = "residual", layers = [{type = "conv", channels = 2, padding = 0}]}'), ranks=8),
     Bad("mpi_bad_override", "--set optimizer.lr=x: optimizer.lr: expected a number", sets=["optimizer.lr=x"], ranks=2),
     Bad("mpi_ranks_do_not_fit", "3 ranks do not fit batch.shards = 8: start with 1, 2, 4, 8 ranks", ranks=3),
     Bad("mpi_fault", "MPDIST_FAULT", fault="overflow:step=1:rank=8:tensor=fc1.weight", ranks=8),

@@ -37,7 +37,6 @@ scale_interval = 5
 
 [model]
 {model}
-dropout = 0.25
 label_smoothing = 0.05
 
 [data]
@@ -64,10 +63,18 @@ every = 1
 """
 
 
-# The networks of the small run: keys of [model] beside dropout and label_smoothing; its optimizer: keys beside weight_decay.
-CNN = 'name = "cnn"\nchannels = [4, 8]\nhidden = 16'
+# The networks of the small run: keys of [model] beside label_smoothing; its optimizer: keys beside weight_decay.
+CNN = 'name = "cnn"\nchannels = [4, 8]\nhidden = 16\ndropout = 0.25'
+RESNET = 'name = "resnet"\ndepth = 20\nwidth = 4\ndropout = 0.25'
 SGD = 'name = "sgd"\nlr = 0.05\nmomentum = 0.9\nnesterov = true'
-RESNET = 'name = "resnet"\ndepth = 20\nwidth = 4'
+VGG = 'name = "vgg"\ndepth = 11\nwidth = 4\nnorm = true'
+SEQUENTIAL = """name = "sequential"
+layers = [
+  {type = "conv", channels = 4, norm = true, activation = "relu"},
+  {type = "residual", repeat = 2, layers = [
+    {type = "conv", channels = 8, norm = true, activation = "relu"}, {type = "conv", channels = 8, stride = 2, norm = true}]},
+  {type = "branch", activation = "gelu", paths = [{}, {layers = [{type = "max_pool", window = 3, stride = 1, padding = 1}]}]},
+  {type = "dropout", probability = 0.25}, {type = "linear"}]"""
 
 
 class Finished:

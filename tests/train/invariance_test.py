@@ -2,7 +2,7 @@
 """The same bits at any number of ranks, resumed or not: DESIGN 6, on whole runs."""
 import unittest
 
-from program import RESNET, RunTest
+from program import RESNET, SEQUENTIAL, VGG, RunTest
 
 
 class Invariance(RunTest):
@@ -21,6 +21,17 @@ class Invariance(RunTest):
                    "checkpoint.keep=20", model=RESNET)
         self.remove_after("resumed", 6)
         self.train("resumed", 2, model=RESNET)
+        self.assert_same_tensors(self.checkpoint("whole"), self.checkpoint("resumed"))
+
+    def test_networks_in_toml_and_vgg_on_1_2_8_ranks(self):
+        for name, model in (("sequential", SEQUENTIAL), ("vgg", VGG)):
+            for ranks in (1, 2, 8):
+                self.train(f"{name}_{ranks}", ranks, "run.steps=4", model=model)
+                self.assert_same_tensors(self.checkpoint(f"{name}_1", 4), self.checkpoint(f"{name}_{ranks}", 4))
+        self.train("whole", 1, model=SEQUENTIAL)
+        self.train("resumed", 4, "checkpoint.every=3", "checkpoint.keep=20", model=SEQUENTIAL)
+        self.remove_after("resumed", 6)
+        self.train("resumed", 2, model=SEQUENTIAL)
         self.assert_same_tensors(self.checkpoint("whole"), self.checkpoint("resumed"))
 
     def test_every_optimizer_keeps_the_bits_on_other_ranks_and_over_a_resume(self):
