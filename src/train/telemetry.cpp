@@ -9,7 +9,7 @@ namespace mpdist::train {
 using kernels::ExponentCounts;
 
 Telemetry::Telemetry(const ParameterStore& store, Stream& stream) : stream_(stream) {
-  for (const Parameter* p : store.parameters()) {
+  for (const Parameter* p : store.trainable_parameters()) {
     segments_.push_back({p->offset, p->elements()});
     gradients_.push_back({.name = p->name});
   }

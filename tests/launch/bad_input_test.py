@@ -12,7 +12,7 @@ import unittest
 import zlib
 from dataclasses import dataclass, field
 
-from program import PROGRAM, RunTest, environment, run
+from program import MPIEXEC, PROGRAM, RunTest, environment, run
 
 USAGE, DATA, INTERNAL = 2, 65, 1
 ALONE_S, MPI_S = 10, 30
@@ -395,8 +395,8 @@ class RanksDiffer(RunTest):
         with open(config, "w", encoding="utf-8") as file:
             file.write(VALID.replace("{folder}", self.folder))
         with open(script, "w", encoding="utf-8") as file:
-            file.write(f'exec "{os.path.abspath(PROGRAM)}" "{config}" --set optimizer.lr=0.$((OMPI_COMM_WORLD_RANK + 1))')
-        done = subprocess.run(["mpirun", "-np", "2", "sh", script], env=environment(), capture_output=True, text=True,
+            file.write(f'exec "{os.path.abspath(PROGRAM)}" "{config}" --set optimizer.lr=0.$((${OMPI_COMM_WORLD_RANK:-$PMI_RANK} + 1))')
+        done = subprocess.run([MPIEXEC, "-n", "2", "sh", script], env=environment(), capture_output=True, text=True,
                               timeout=MPI_S, check=False)
         lines = [line for line in done.stderr.splitlines() if line.startswith("mpdist:")]
         self.assertEqual(done.returncode, USAGE, done.stderr)

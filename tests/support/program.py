@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the built program in a scratch folder, alone or under mpirun; shared by the tests of whole runs.
 
-MPDIST names the program (ctest sets it). Every run has a time limit: a hang is a named failure.
+MPDIST names the program, MPIEXEC what starts its ranks (ctest sets them). Every run has a time limit: a hang is a named failure.
 """
 import glob
 import json
@@ -12,6 +12,7 @@ import tempfile
 import unittest
 
 PROGRAM = os.environ.get("MPDIST", "build/cpu/mpdist")
+MPIEXEC = os.environ.get("MPIEXEC", "mpirun")  # that of the MPI library which the program was built with
 MPI_ENVIRONMENT = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -96,7 +97,7 @@ def environment(extra=None):
 
 
 def command(arguments, ranks=None):
-    prefix = [] if ranks is None else ["mpirun", "-np", str(ranks)]
+    prefix = [] if ranks is None else [MPIEXEC, "-n", str(ranks)]
     return prefix + [PROGRAM] + [str(a) for a in arguments]
 
 
