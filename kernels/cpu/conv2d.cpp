@@ -50,7 +50,7 @@ void forward(Stream& stream, const Conv2dForward& args) {
   const Tiling<T> tiling(args.x, args.weight, args.y, args.geometry);
   const auto& plan = tiling.plan(ConvolutionPass::forward, static_cast<bool>(args.bias));
   Scratch scratch;
-  const std::size_t wide_weight = scratch.reserve(tiling.native ? 0 : float_bytes(args.weight.elements()));
+  const std::size_t wide_weight = scratch.reserve(plan.wide_bytes(args.weight.dtype()));
   const std::size_t packed = scratch.reserve(plan.packed_bytes());
   const std::size_t bias = scratch.reserve(float_bytes(tiling.out));
   const std::size_t wide_x = scratch.reserve(tiling.copy_bytes(tiling.x_image));
@@ -58,7 +58,7 @@ void forward(Stream& stream, const Conv2dForward& args) {
   const std::size_t library = scratch.reserve(plan.scratch_bytes());
   scratch.open(stream);
   if (args.bias) widen(args.bias.data<T>(), tiling.out, scratch.floats(bias));
-  pack<T>(args.weight, tiling.native, plan, scratch.floats(wide_weight), scratch.at(packed));
+  plan.pack(args.weight.raw(), args.weight.dtype(), scratch.floats(wide_weight), scratch.at(packed));
   const std::int64_t x_tile = tiling.tile * tiling.x_image, y_tile = tiling.tile * tiling.y_image;
   const T* x = args.x.data<T>();
   T* y = args.y.data<T>();

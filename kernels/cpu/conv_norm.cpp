@@ -126,14 +126,14 @@ void forward(Stream& stream, const ConvNormForward& args) {
   if (args.input.x) input.emplace(args.input, scratch);
   std::optional<Statistics<T>> statistics;
   if (args.gamma) statistics.emplace(args, scratch);
-  const std::size_t wide_weight = scratch.reserve(tiling.native ? 0 : float_bytes(args.weight.elements()));
+  const std::size_t wide_weight = scratch.reserve(plan.wide_bytes(args.weight.dtype()));
   const std::size_t packed = scratch.reserve(plan.packed_bytes());
   const std::size_t wide_x = scratch.reserve(tiling.copy_bytes(tiling.x_image));
   const std::size_t hot_z = scratch.reserve(tiling.operand_bytes(tiling.y_image));
   const std::size_t library = scratch.reserve(plan.scratch_bytes());
   scratch.open(stream);
   if (input) input->start();
-  pack<T>(args.weight, tiling.native, plan, scratch.floats(wide_weight), scratch.at(packed));
+  plan.pack(args.weight.raw(), args.weight.dtype(), scratch.floats(wide_weight), scratch.at(packed));
   const std::int64_t x_tile = tiling.tile * tiling.x_image, z_tile = tiling.tile * tiling.y_image;
   for (std::int64_t x = 0, z = 0; x < args.x.elements(); x += x_tile, z += z_tile) {
     const T* const source = args.x.template data<T>() + x;

@@ -72,13 +72,6 @@ struct Tiling {
   onednn::ConvolutionShape shape;
 };
 
-/// Weights in the layout of the plan; `wide` holds their FP32 copy where the type is not native.
-template <class T>
-void pack(const Tensor& weight, bool native, const ConvolutionPlan& plan, float* wide, void* packed) {
-  if (!native) widen(weight.data<T>(), weight.elements(), wide);
-  plan.pack(native ? weight.raw() : wide, packed);
-}
-
 /// The passes backward of a convolution, tile by tile: the gradients of weights (summed over the tiles) and of images.
 template <class T>
 class BackwardTiles {
@@ -96,7 +89,8 @@ class BackwardTiles {
     const std::size_t weight_bytes = float_bytes(weight.elements());
     const std::size_t sum_bytes = to_dweight_ ? to_dweight_->packed_bytes() : 0;
     // The plain weights are needed before the first tile, the plain weight gradient after the last.
-    wide_weight_ = scratch.reserve((to_dx_ && !tiling.native) || (to_dweight_ && accumulate) ? weight_bytes : 0);
+    wide_weight_ = scratch.reserve(
+        std::max(to_dx_ ? to_dx_->wide_bytes(weight.dtype()) : 0, to_dweight_ && accumulate ? weight_bytes : 0));
     packed_ = scratch.reserve(to_dx_ ? to_dx_->packed_bytes() : 0);
     sum_ = scratch.reserve(sum_bytes);
     part_ = scratch.reserve(sum_bytes);
@@ -107,7 +101,8 @@ class BackwardTiles {
 
   /// Once, when the scratch is open.
   void start() const {
-    if (to_dx_) pack<T>(weight_, tiling_.native, *to_dx_, scratch_.floats(wide_weight_), scratch_.at(packed_));
+    if (!to_dx_) return;
+    to_dx_->pack(weight_.raw(), weight_.dtype(), scratch_.floats(wide_weight_), scratch_.at(packed_));
   }
 
   /// Adds a tile of x and g (the gradient of y, as the plans read it) to the weights' gradient.

@@ -6,6 +6,7 @@
 #include <map>
 #include <string_view>
 
+#include "kernels/cpu/tile_passes.hpp"
 #include "kernels/cpu/weight_layout.hpp"
 #include "kernels/threads.hpp"
 #include "src/core/error.hpp"
@@ -20,6 +21,7 @@ using dnnl::memory;
 struct PlanParts {
   dnnl::primitive primitive;
   std::string implementation;
+  DType operands = DType::fp32;
   std::size_t scratch_bytes = 0, packed_bytes = 0;
   dnnl::memory a, b, bias, c, scratch;  ///< convolution: x, weights or their gradient, bias, y
   std::vector<dnnl_exec_arg_t> arguments;
@@ -347,6 +349,7 @@ void MatmulPlan::run(const void* a, const void* b, void* c, void* scratch) const
 ConvolutionPlan::ConvolutionPlan(const ConvolutionShape& shape) : parts_(std::make_unique<PlanParts>()) {
   checked("convolution", [&] {
     const ConvolutionOperands operands(shape);
+    parts_->operands = shape.operands;
     if (shape.pass == ConvolutionPass::forward) build_forward(*parts_, operands, shape);
     if (shape.pass == ConvolutionPass::backward_data) build_backward_data(*parts_, operands, shape);
     if (shape.pass == ConvolutionPass::backward_weights) build_backward_weights(*parts_, operands, shape);
@@ -364,19 +367,25 @@ std::string ConvolutionPlan::implementation() const {
   return parts_->implementation;
 }
 
-void ConvolutionPlan::pack(const void* weight, void* packed) const {
+std::size_t ConvolutionPlan::wide_bytes(DType type) const {
+  const bool by_reorder = parts_->layout.order == WeightLayout::Order::unknown;
+  return by_reorder && type != parts_->operands ? parts_->plain.get_desc().get_size() : 0;
+}
+
+void ConvolutionPlan::pack(const void* weight, DType type, float* wide, void* packed) const {
   using enum WeightLayout::Order;
   const WeightLayout& layout = parts_->layout;
-  if (layout.order != unknown && layout.bytes() != packed_bytes()) {
-    std::memset(packed, 0, packed_bytes());  // blocks that the weights do not fill: oneDNN expects zeros there
-  }
-  if (layout.order == unknown) {
-    run_reorder(*parts_, weight, packed);
-  } else if (layout.order == out_inner || layout.order == in_inner) {
-    layout.pack(static_cast<const float*>(weight), static_cast<float*>(packed));
-  } else {
-    layout.pack(static_cast<const bfloat16*>(weight), static_cast<bfloat16*>(packed));
-  }
+  with_compute_type(type, [&]<class T>(T) {
+    const T* const plain = static_cast<const T*>(weight);
+    if (layout.order == unknown) {
+      if (type != parts_->operands) widen(plain, static_cast<std::int64_t>(wide_bytes(type) / sizeof(float)), wide);
+      return run_reorder(*parts_, type == parts_->operands ? weight : wide, packed);
+    }
+    // Blocks that the weights do not fill: oneDNN expects zeros there.
+    if (layout.bytes() != packed_bytes()) std::memset(packed, 0, packed_bytes());
+    if (parts_->operands == DType::fp32) return layout.pack(plain, static_cast<float*>(packed));
+    if constexpr (std::is_same_v<T, bfloat16>) layout.pack(plain, static_cast<bfloat16*>(packed));
+  });
 }
 void ConvolutionPlan::unpack(const float* packed, float* dweight) const {
   if (parts_->layout.order == WeightLayout::Order::unknown) {

@@ -69,8 +69,10 @@ class ConvolutionPlan {
   /// Bytes of the weights, or of their gradient, in the layout that the pass wants.
   std::size_t packed_bytes() const;
   std::string implementation() const;
-  /// weight [out, kernel_h, kernel_w, in/groups] -> packed. Forward and backward data.
-  void pack(const void* weight, void* packed) const;
+  /// weight [out, kernel_h, kernel_w, in/groups] -> packed. Forward and backward data. The weight is of the plan's
+  /// operand type, or 16-bit and widened on the way to FP32 operands; that needs `wide`, room for wide_bytes().
+  void pack(const void* weight, DType type, float* wide, void* packed) const;
+  std::size_t wide_bytes(DType type) const;
   /// packed -> dweight, both FP32. Backward weights.
   void unpack(const float* packed, float* dweight) const;
   /// forward: reads x (`x`), packed, bias; writes y (`y`). backward_data: reads dy (`y`), packed; writes dx (`x`).

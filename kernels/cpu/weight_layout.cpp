@@ -64,18 +64,29 @@ void WeightLayout::classify() {
   }
 }
 
-void WeightLayout::pack(const float* plain, float* packed) const {
+template <class T>
+void WeightLayout::pack_wide(const T* plain, float* packed) const {
   require(order == Order::out_inner || order == Order::in_inner, "weight layout: not one of FP32");
   const std::int64_t row = height * width * in;
   const bool turned = order == Order::out_inner;
   for_each_block(*this, [&](std::int64_t from, std::int64_t to, std::int64_t o, std::int64_t i) {
     U32x16 block[kLanes];
-    for (std::int64_t k = 0; k < kLanes; ++k) block[k] = load(words(plain + from + k * row));
+    for (std::int64_t k = 0; k < kLanes; ++k) block[k] = bits_of(load(plain + from + k * row));
     if (turned) transpose(block);
     for (std::int64_t k = 0; k < kLanes; ++k) {
       store(packed + to + (turned ? place(o, i + k) : place(o + k, i)), float_of_bits(block[k]));
     }
   });
+}
+
+void WeightLayout::pack(const float* plain, float* packed) const {
+  pack_wide(plain, packed);
+}
+void WeightLayout::pack(const half* plain, float* packed) const {
+  pack_wide(plain, packed);
+}
+void WeightLayout::pack(const bfloat16* plain, float* packed) const {
+  pack_wide(plain, packed);
 }
 
 void WeightLayout::unpack(const float* packed, float* plain) const {

@@ -28,10 +28,14 @@ class WeightLayout {
   std::size_t bytes() const { return static_cast<std::size_t>(out * in * height * width) * element_bytes; }
 
   void pack(const float* plain, float* packed) const;
+  void pack(const half* plain, float* packed) const;      ///< widened on the way
+  void pack(const bfloat16* plain, float* packed) const;  ///< widened on the way
   void pack(const bfloat16* plain, bfloat16* packed) const;
   void unpack(const float* packed, float* plain) const;
 
  private:
+  template <class T>
+  void pack_wide(const T* plain, float* packed) const;
   std::int64_t place(std::int64_t o, std::int64_t i) const {
     return out_offset[static_cast<std::size_t>(o)] + in_offset[static_cast<std::size_t>(i)];
   }

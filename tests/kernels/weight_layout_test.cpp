@@ -62,6 +62,16 @@ TEST(WeightLayout, PacksAndUnpacksFp32) {
   }
 }
 
+TEST(WeightLayout, WidensOnTheWay) {
+  const WeightLayout layout = blocked([](auto o, auto i) { return 16 * i + o; });
+  std::vector<half> plain(kElements);
+  for (std::size_t i = 0; i < plain.size(); ++i) plain[i] = from_float<half>(static_cast<float>(i % 2048));
+  std::vector<float> packed(kElements);
+  layout.pack(plain.data(), packed.data());
+  for_each_element(layout,
+                   [&](std::size_t from, std::size_t to) { ASSERT_EQ(packed[to], static_cast<float>(from % 2048)); });
+}
+
 TEST(WeightLayout, PacksBf16InPairs) {
   const WeightLayout layouts[] = {blocked([](auto o, auto i) { return i / 2 * 32 + 2 * o + i % 2; }),
                                   blocked([](auto o, auto i) { return o / 2 * 32 + 2 * i + o % 2; })};

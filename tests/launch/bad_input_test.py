@@ -12,7 +12,7 @@ import unittest
 import zlib
 from dataclasses import dataclass, field
 
-from program import PROGRAM, RunTest, environment, run
+from program import MPIEXEC, PROGRAM, RunTest, environment, run
 
 USAGE, DATA, INTERNAL = 2, 65, 1
 ALONE_S, MPI_S = 10, 30
@@ -200,6 +200,9 @@ VALUES = [
     Bad("scale_of_fp32", "compute = \"fp32\" runs at scale 1", sets=["precision.compute=fp32", "precision.loss_scale=2"]),
     Bad("betas_one", "optimizer.betas: expected 2 values, found 1", sets=["optimizer.name=adamw", "optimizer.betas=[0.9]"]),
     Bad("betas_range", "optimizer.betas: expected a value in [0, 1), found 1", sets=["optimizer.name=adamw", "optimizer.betas=[0.9, 1]"]),
+    Bad("lion_betas", "optimizer.betas: expected a value in [0, 1), found 1", sets=["optimizer.name=lion", "optimizer.betas=[1, 0.9]"]),
+    Bad("rmsprop_eps", "optimizer.eps: expected a value > 0, found 0", sets=["optimizer.name=rmsprop", "optimizer.eps=0"]),
+    Bad("lars_trust", "optimizer.trust: expected a value > 0, found 0", sets=["optimizer.name=lars", "optimizer.trust=0"]),
     Bad("mean_and_std", "data.std: expected as many values as data.mean has, 2; found 1", sets=["data.mean=[1, 2]"]),
     Bad("group_without_pattern", "config.toml:14:1: optimizer.groups[0].pattern: missing", add="[[optimizer.groups]]\nlr_scale = 1"),
     Bad("group_unknown_key", "config.toml:16:1: optimizer.groups[0].lr: unknown key (known: pattern, lr_scale, weight_decay)",
@@ -244,7 +247,7 @@ DATA_ROWS = [
         text=VALID.replace('"mlp"', '"cnn"').replace("hidden = [8]", "channels = [4, 4, 4, 4]")),
     Bad("group_matches_nothing", "optimizer.groups[0].pattern: 'fc9.*' matches no parameter, did you mean 'fc1.*'?",
         sets=["optimizer.groups=[{pattern = \"fc9.*\"}]"]),
-    Bad("group_comes_too_late", "optimizer.groups[1].pattern: every parameter that '*.bias' matches belongs to an earlier group",
+    Bad("group_comes_too_late", "optimizer.groups[1].pattern: every parameter that '*.bias' matches is frozen or belongs to an earlier group",
         sets=["optimizer.groups=[{pattern = \"*\"}, {pattern = \"*.bias\"}]"]),
     Bad("vgg_depth", "model.depth = 12: VGG networks have depth 11, 13, 16 or 19",
         text=VALID.replace('"mlp"', '"vgg"').replace("hidden = [8]", "depth = 12")),
@@ -257,6 +260,14 @@ DATA_ROWS = [
         text=layers('{type = "flatten"}, {type = "linear"}'), sets=["model.layers[1].type=cnv"]),
     Bad("layer_does_not_fit", "config.toml:7:32: model.layers[1] (conv1): kernel 5 with padding 0 does not fit a 4x4 input",
         text=layers('{type = "max_pool"}, {type = "conv", channels = 4, kernel = 5, padding = 0}')),
+    Bad("freeze_matches_nothing", "model.freeze: 'fc1.wieght' matches no parameter, did you mean 'fc1.weight'?",
+        sets=["model.freeze=[\"fc1.wieght\"]"]),
+    Bad("freeze_everything", "model.freeze: every parameter of the model is frozen", sets=["model.freeze=[\"*\"]"]),
+    Bad("group_of_frozen", "every parameter that 'fc1.*' matches is frozen", sets=["model.freeze=[\"fc1.*\"]",
+                                                                                "optimizer.groups=[{pattern = \"fc1.*\"}]"]),
+    Bad("fault_of_frozen", "MPDIST_FAULT: tensor fc1.weight is frozen", sets=["model.freeze=[\"fc1.*\"]"],
+        fault="overflow:step=1:rank=0:tensor=fc1.weight"),
+    Bad("lars_decoupled", "optimizer.decay: expected \"coupled\" with name = \"lars\"", sets=["optimizer.name=lars", "optimizer.weight_decay=0.1"]),
     Bad("model_beyond_memory", "memory", code=INTERNAL, sets=["model.hidden=[10000000000]"]),
     Bad("fault_kind", "MPDIST_FAULT", fault="overflw:step=1:rank=0:tensor=fc1.weight"),
     Bad("fault_tensor", "MPDIST_FAULT", fault="overflow:step=1:rank=0:tensor=fc9.weight"),
@@ -416,8 +427,8 @@ class RanksDiffer(RunTest):
         with open(config, "w", encoding="utf-8") as file:
             file.write(VALID.replace("{folder}", self.folder))
         with open(script, "w", encoding="utf-8") as file:
-            file.write(f'exec "{os.path.abspath(PROGRAM)}" "{config}" --set optimizer.lr=0.$((OMPI_COMM_WORLD_RANK + 1))')
-        done = subprocess.run(["mpirun", "-np", "2", "sh", script], env=environment(), capture_output=True, text=True,
+            file.write(f'exec "{os.path.abspath(PROGRAM)}" "{config}" --set optimizer.lr=0.$((${OMPI_COMM_WORLD_RANK:-$PMI_RANK} + 1))')
+        done = subprocess.run([MPIEXEC, "-n", "2", "sh", script], env=environment(), capture_output=True, text=True,
                               timeout=MPI_S, check=False)
         lines = [line for line in done.stderr.splitlines() if line.startswith("mpdist:")]
         self.assertEqual(done.returncode, USAGE, done.stderr)
