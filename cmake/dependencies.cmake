@@ -4,7 +4,6 @@
 find_package(fmt REQUIRED)
 find_package(MPI REQUIRED COMPONENTS CXX)
 find_package(dnnl REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS CXX)  # for the thread count; oneDNN brings its own threads
 find_package(HDF5 REQUIRED COMPONENTS C)
 find_package(ZLIB REQUIRED)
 find_package(JPEG REQUIRED)

@@ -7,12 +7,12 @@ namespace mpdist::comm {
 
 std::vector<Bucket> make_buckets(const ParameterStore& store, std::int64_t element_bytes, std::int64_t first_bytes,
                                  std::int64_t bucket_bytes) {
-  const auto& parameters = store.parameters();
+  const auto parameters = store.trainable_parameters();
   std::vector<Bucket> buckets;
   Bucket open;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const bool last = i + 1 == parameters.size();
-    const std::int64_t end = last ? store.elements() : parameters[i + 1]->offset;
+    const std::int64_t end = last ? store.trainable_elements() : parameters[i + 1]->offset;
     open.elements = end - open.begin;
     ++open.parameters;
     if (last || open.elements * element_bytes >= (buckets.empty() ? first_bytes : bucket_bytes)) {

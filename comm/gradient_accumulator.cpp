@@ -4,17 +4,17 @@
 #include <algorithm>
 #include <bit>
 
+#include "kernels/add.hpp"
 #include "kernels/leaf_round.hpp"
-#include "kernels/tree_add.hpp"
 
 namespace mpdist::comm {
 
 GradientAccumulator::GradientAccumulator(const ParameterStore& store, DType wire, std::int64_t local_shards,
                                          float factor)
-    : local_shards_(local_shards), factor_(factor), shards_added_(store.parameters().size()) {
+    : local_shards_(local_shards), factor_(factor), shards_added_(store.trainable_parameters().size()) {
   const auto levels = std::countr_zero(static_cast<std::uint64_t>(local_shards));
   for (int level = 0; level < levels; ++level) {
-    pending_.emplace_back(Shape{store.elements()}, wire, MemoryKind::gradients);
+    pending_.emplace_back(Shape{store.trainable_elements()}, wire, MemoryKind::gradients);
   }
 }
 
@@ -35,7 +35,7 @@ std::int64_t GradientAccumulator::add(Stream& stream, const Parameter& parameter
       stream, {.gradient = gradient.reshaped(flat), .leaf = target, .factor = factor_, .nonfinite = &nonfinite});
   for (std::size_t level = 0; level < carry; ++level) {
     const Tensor left = ParameterStore::slice(pending_[level], parameter).reshaped(flat);
-    kernels::tree_add(stream, {.left = left, .right = target, .out = target});
+    kernels::add(stream, {.left = left, .right = target, .out = target});
   }
   ++added;
   return nonfinite;

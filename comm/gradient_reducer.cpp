@@ -37,8 +37,9 @@ struct GradientReducer::Impl {
         communicator(own_communicator ? *own_communicator : ranks),
         bytes_before(communicator.bytes_sent()),
         accumulator(parameters, chosen.wire, local_shards, 1.0f / largest_power_of_two(chosen.shards)),
-        buffer(communicator.allocate_shared(static_cast<std::size_t>(parameters.elements()) * size_of(chosen.wire))),
-        local_sum(buffer->local(), Shape{parameters.elements()}, chosen.wire),
+        buffer(communicator.allocate_shared(static_cast<std::size_t>(parameters.trainable_elements()) *
+                                            size_of(chosen.wire))),
+        local_sum(buffer->local(), Shape{parameters.trainable_elements()}, chosen.wire),
         value_sum(communicator, local_shards),
         buckets(
             make_buckets(parameters, static_cast<std::int64_t>(size_of(chosen.wire)), chosen.first_bucket_bytes,
@@ -91,7 +92,7 @@ void GradientReducer::Impl::acquire_once() {
 
 /// Parameters that no shard has touched have a zero gradient; those that only some shards touched are a defect.
 void GradientReducer::Impl::fill_untouched() {
-  for (const Parameter* parameter : store.parameters()) {
+  for (const Parameter* parameter : store.trainable_parameters()) {
     const auto state = accumulator.state(*parameter);
     require(state != GradientAccumulator::State::partial, "gradient of {}: not every local shard came before reduce()",
             parameter->name);
@@ -141,7 +142,7 @@ Tensor GradientReducer::reduce(Stream&) {
   impl.value_sum.reduce();
   impl.exchange_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   impl.phase = Impl::Phase::reduced;
-  return Tensor(const_cast<std::byte*>(impl.reduced), Shape{impl.store.elements()}, impl.options.wire);
+  return Tensor(const_cast<std::byte*>(impl.reduced), Shape{impl.store.trainable_elements()}, impl.options.wire);
 }
 
 std::span<const float> GradientReducer::reduced_values() const {
@@ -161,7 +162,7 @@ std::int64_t GradientReducer::pending_arrays() const {
   return impl_->accumulator.levels();
 }
 std::int64_t GradientReducer::wire_bytes() const {
-  return impl_->store.elements() * static_cast<std::int64_t>(size_of(impl_->options.wire));
+  return impl_->store.trainable_elements() * static_cast<std::int64_t>(size_of(impl_->options.wire));
 }
 double GradientReducer::exchange_s() const {
   return impl_->exchange_s;

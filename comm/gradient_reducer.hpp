@@ -34,8 +34,8 @@ struct NonfiniteLeaf {
 /// Per step: leaf() for every parameter of every local shard, shards in order; then reduce(); then release() once the
 /// gradient has been used. Each leaf is rounded once to the wire type (factor 1/K, K the largest power of two not above
 /// S) and combined at once with its finished siblings of the tree, so log2(S/N) pending gradient arrays are held.
-/// Slices that are complete are exchanged bucket by bucket. A parameter without any leaf in a step (frozen) has a zero
-/// gradient. Constructor, reduce() and destructor are collective.
+/// Slices that are complete are exchanged bucket by bucket. A parameter without any leaf in a step has a zero
+/// gradient; frozen ones have none. Constructor, reduce() and destructor are collective.
 class GradientReducer {
  public:
   GradientReducer(const ParameterStore& store, Communicator& communicator, GradientReducerOptions options);
@@ -46,7 +46,7 @@ class GradientReducer {
   /// Small FP32 values that travel through the same tree, unscaled: the loss sum, correct count, batch-norm statistics.
   /// `values` of each local shard in order, equally many each time; reduce() leaves their tree sum in reduced_values().
   void values(std::int64_t local_shard, std::span<const float> values);
-  /// Completes the sum. [elements of the store] wire type, the same bits on every rank; valid until release(), read
+  /// Completes the sum. [trainable elements of the store] wire type, the same bits on every rank; valid until release(), read
   /// only.
   Tensor reduce(Stream& stream);
   std::span<const float> reduced_values() const;  ///< of the last reduce(); empty when the step had none

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/tree_add.hpp"
+#include "kernels/add.hpp"
 
 namespace mpdist::comm {
 namespace {
@@ -45,7 +45,7 @@ const std::byte* TreeSum::evaluate(const Block& block, int node, int slot, std::
   if (output == nullptr) output = scratch(slot);
   const Shape shape{block.bytes / static_cast<std::int64_t>(size_of(block.wire))};
   const auto view = [&](const std::byte* data) { return Tensor(const_cast<std::byte*>(data), shape, block.wire); };
-  kernels::tree_add(stream_, {.left = view(left), .right = view(right), .out = view(output)});
+  kernels::add(stream_, {.left = view(left), .right = view(right), .out = view(output)});
   return output;
 }
 

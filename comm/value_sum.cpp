@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstring>
 
-#include "kernels/tree_add.hpp"
+#include "kernels/add.hpp"
 
 namespace mpdist::comm {
 
@@ -25,7 +25,7 @@ void ValueSum::add(std::int64_t local_shard, std::span<const float> values) {
     return Tensor(all.data(), Shape{static_cast<std::int64_t>(all.size())}, DType::fp32);
   };
   for (std::size_t level = 0; level < carry; ++level) {
-    kernels::tree_add(stream_, {.left = view(levels_[level]), .right = view(target), .out = view(target)});
+    kernels::add(stream_, {.left = view(levels_[level]), .right = view(target), .out = view(target)});
   }
   ++added_;
 }

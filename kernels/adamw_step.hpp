@@ -27,10 +27,8 @@ struct AdamwStep {
   std::int64_t* saturated = nullptr;  ///< receives the count of saturated working elements, host memory
   void validate() const {
     checks::optimizer_arrays("adamw_step", master, gradient, working);
-    checks::type_is("adamw_step", "m", m, DType::fp32);
-    checks::type_is("adamw_step", "v", v, DType::fp32);
-    checks::elements_are("adamw_step", "m", m, master.elements());
-    checks::elements_are("adamw_step", "v", v, master.elements());
+    checks::optimizer_slot("adamw_step", "m", m, master);
+    checks::optimizer_slot("adamw_step", "v", v, master);
     checks::segments_fit("adamw_step", segments, segment_count, master.elements());
     require(correction1 > 0 && correction2 > 0, "adamw_step: corrections must be above 0, found {} and {}", correction1,
             correction2);

@@ -5,8 +5,8 @@
 
 namespace mpdist::kernels {
 
-/// out = left + right, formed in FP32 and rounded once: residual connections, and gradients of a value that is used
-/// twice.
+/// out = left + right, formed in FP32 and rounded once: residual connections, gradients of a value that is used
+/// twice, and the nodes of the reduction tree (rounded to the wire type).
 struct Add {
   Tensor left, right;  ///< same shape and compute type
   Tensor out;          ///< same shape and type; may be left or right

@@ -11,6 +11,8 @@ struct OptimizerSegment {
   std::int64_t elements = 0;
   float lr_scale = 1;
   float decay = 0;  ///< weight decay coefficient; 0 for norms and biases by default
+  bool adapted =
+      true;  ///< whether layer-wise methods (LARS, LAMB) scale its rate by its norms; not for norms and biases
 };
 
 namespace checks {
@@ -26,6 +28,12 @@ inline void optimizer_arrays(std::string_view kernel, const Tensor& master, cons
   elements_are(kernel, "working", working, master.elements());
   require(working.dtype() != DType::fp32 || working.raw() == master.raw(),
           "{}: an fp32 working copy must be the master itself", kernel);
+}
+
+/// [n] FP32 beside the master.
+inline void optimizer_slot(std::string_view kernel, std::string_view name, const Tensor& slot, const Tensor& master) {
+  type_is(kernel, name, slot, DType::fp32);
+  elements_are(kernel, name, slot, master.elements());
 }
 
 inline void segments_fit(std::string_view kernel, const OptimizerSegment* segments, std::int64_t count,

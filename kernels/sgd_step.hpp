@@ -29,8 +29,7 @@ struct SgdStep {
     checks::optimizer_arrays("sgd_step", master, gradient, working);
     require(mu == 0 || momentum, "sgd_step: mu {} needs a momentum tensor", mu);
     require(!nesterov || mu != 0, "sgd_step: nesterov needs mu above 0");
-    if (mu != 0) checks::type_is("sgd_step", "momentum", momentum, DType::fp32);
-    if (mu != 0) checks::elements_are("sgd_step", "momentum", momentum, master.elements());
+    if (mu != 0) checks::optimizer_slot("sgd_step", "momentum", momentum, master);
     checks::segments_fit("sgd_step", segments, segment_count, master.elements());
     checks::pointer("sgd_step", "saturated", saturated);
   }

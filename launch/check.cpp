@@ -55,11 +55,11 @@ void print_length(const train::Config& config, const train::Plan& plan) {
 }
 
 void print_model(const train::Config& config, const train::TrainingState& state) {
-  print("model", fmt::format("{}: {} parameters", config.model.name, state.store.trainable()));
-  const auto& parameters = state.store.parameters();
-  for (auto parameter = parameters.rbegin(); parameter != parameters.rend(); ++parameter) {
-    fmt::print("    {:<24}{:<20}{:>10}\n", (*parameter)->name, (*parameter)->shape.to_string(),
-               (*parameter)->elements());
+  const ParameterStore& store = state.store;
+  const std::string frozen = store.frozen() == 0 ? "" : fmt::format(", {} of them frozen", store.frozen());
+  print("model", fmt::format("{}: {} parameters{}", config.model.name, store.trainable() + store.frozen(), frozen));
+  for (const Parameter& p : store.registered()) {
+    fmt::print("    {:<23} {:<19} {:>10}{}\n", p.name, p.shape.to_string(), p.elements(), p.frozen ? "  frozen" : "");
   }
 }
 

@@ -32,7 +32,7 @@ void print_key(const train::KeyLine& line) {
   const std::string value = line.default_value.empty() ? "  (required)" : " = " + line.default_value;
   const std::string unit = line.unit.empty() ? "" : ", in " + line.unit;
   const std::string allowed = line.allowed.empty() ? "" : " " + line.allowed;
-  fmt::print("{:<44}{}{}{}\n", line.key + owner + value, line.type, allowed, unit);
+  fmt::print("{:<43} {}{}{}\n", line.key + owner + value, line.type, allowed, unit);
   fmt::print("    {}; {}\n", line.help, line.resume_may_change ? "a resume may change it" : "fixed on resume");
 }
 

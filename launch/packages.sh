@@ -4,6 +4,8 @@
 MPDIST_PACKAGES="build-essential cmake ninja-build pkg-config ccache git libopenmpi-dev openmpi-bin libdnnl-dev libhdf5-dev
 libfmt-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libjpeg-dev libpng-dev dataset-fashion-mnist"
 MPDIST_TEST_PACKAGES="libgtest-dev libbenchmark-dev python3 python3-h5py python3-numpy python3-pil hdf5-tools"
+# What the second build of tests/run.sh needs: another compiler, another MPI, PyPI for another oneDNN.
+MPDIST_PORTABLE_PACKAGES="clang libmpich-dev mpich python3-pip"
 
 say() { printf '== %s\n' "$*"; }
 

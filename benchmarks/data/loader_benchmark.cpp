@@ -90,7 +90,7 @@ void measure(const std::string& name, const data::Dataset& dataset, std::int64_t
   const double images = static_cast<double>(batches * kBatch);
   const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const double cpu_s = cpu_seconds() - cpu;
-  fmt::print("{:<36}{:>8}{:>14.0f}{:>20.0f}{:>18.1f}\n", name, workers, images / wall_s, images / cpu_s,
+  fmt::print("{:<36}{:>8}{:>14.0f}{:>20.0f}{:>22.1f}\n", name, workers, images / wall_s, images / cpu_s,
              images / cpu_s / kRankConsumes);
 }
 
@@ -112,7 +112,7 @@ int run(std::int64_t images, const std::vector<std::int64_t>& workers) {
     options.size = size;
     return data::open_images(options, file(name));
   };
-  fmt::print("{:<36}{:>8}{:>14}{:>20}{:>18}\n", "format", "workers", "images/s", "images/s of CPU",
+  fmt::print("{:<36}{:>8}{:>14}{:>20}{:>22}\n", "format", "workers", "images/s", "images/s of CPU",
              "resnet20 ranks fed");
   const auto row = [&](const std::string& name, const Datasets& sets) {
     verify(*sets.train);

@@ -13,7 +13,6 @@
 #include "kernels/gradient_statistics.hpp"
 #include "kernels/leaf_round.hpp"
 #include "kernels/sgd_step.hpp"
-#include "kernels/tree_add.hpp"
 
 namespace mpdist::kernels {
 namespace {
@@ -97,10 +96,10 @@ void verify_kernels(DType type) {
   std::uint64_t expected = 0;
   digest(stream, {.tensor = a.gradient, .digest = &expected});
   verify(a.statistics.digest == expected && a.statistics.nonfinite == 0, "gradient_statistics");
-  tree_add(stream, {a.gradient, a.other, a.other});
+  add(stream, {a.gradient, a.other, a.other});
   leaf_round(stream, {a.master, a.gradient, 4, &a.counter});
   with_compute_type(type, [&]<class T>(T) {
-    verify(to_float(a.other.data<T>()[i]) == 6, "tree_add");
+    verify(to_float(a.other.data<T>()[i]) == 6, "add");
     verify(to_float(a.gradient.data<T>()[i]) == to_float(from_float<T>(4 * a.master.data<float>()[i])), "leaf_round");
   });
 }
@@ -141,7 +140,7 @@ void measure(std::int64_t n, DType type) {
   line("adamw_step", 24 + width + copy_bytes, [&] { adamw_step(stream, a.adamw()); });
   line("gradient_statistics", width, [&] { gradient_statistics(stream, {a.gradient, &a.span, 1, &a.statistics}); });
   line("leaf_round", 4 + width, [&] { leaf_round(stream, {a.master, a.other, 1, &a.counter}); });
-  line("tree_add", 3 * width, [&] { tree_add(stream, {a.gradient, a.other, a.other}); });
+  line("add", 3 * width, [&] { add(stream, {a.gradient, a.other, a.other}); });
 }
 
 }  // namespace

@@ -66,8 +66,8 @@ class DividedStep::Clockwork : public nn::Observer {
 DividedStep::DividedStep(Workbench& bench)
     : bench_(bench),
       reducer_(bench.state->store, *bench.communicator, {.wire = bench.plan.wire, .shards = bench.plan.shards}),
-      statistics_(bench.state->store.parameters().size()) {
-  for (const Parameter* p : bench.state->store.parameters()) segments_.push_back({p->offset, p->elements()});
+      statistics_(bench.state->store.trainable_parameters().size()) {
+  for (const Parameter* p : bench.state->store.trainable_parameters()) segments_.push_back({p->offset, p->elements()});
 }
 
 DividedStep::Work& DividedStep::work(const std::string& name) {

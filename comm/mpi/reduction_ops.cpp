@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "kernels/tree_add.hpp"
+#include "kernels/add.hpp"
 
 namespace mpdist::comm {
 namespace {
@@ -15,7 +15,7 @@ void sum_words(void* in, void* in_out, int* length, MPI_Datatype*) {
   static thread_local Stream stream;
   const Tensor left(in, Shape{*length}, wire);
   const Tensor right(in_out, Shape{*length}, wire);
-  kernels::tree_add(stream, {.left = left, .right = right, .out = right});
+  kernels::add(stream, {.left = left, .right = right, .out = right});
 }
 
 void merge_records(void* in, void* in_out, int* length, MPI_Datatype*) {

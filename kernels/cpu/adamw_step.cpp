@@ -45,9 +45,8 @@ std::int64_t step_segment(const AdamwStep& a, const Arrays<Wire, Working>& p, co
 void adamw_step(Stream&, const AdamwStep& a) {
   std::int64_t saturated = 0;
   with_optimizer_types(a.gradient, a.working, [&]<class Wire, class Working>(Wire, Working) {
-    const Arrays<Wire, Working> arrays = {
-        a.master.data<float>(), a.m.data<float>(), a.v.data<float>(), a.gradient.data<Wire>(),
-        a.working ? a.working.data<Working>() : static_cast<Working*>(a.master.raw())};
+    const Arrays<Wire, Working> arrays = {a.master.data<float>(), a.m.data<float>(), a.v.data<float>(),
+                                          a.gradient.data<Wire>(), working_or_master<Working>(a.working, a.master)};
     for (std::int64_t s = 0; s < a.segment_count; ++s) saturated += step_segment(a, arrays, a.segments[s]);
   });
   *a.saturated = saturated;

@@ -19,6 +19,38 @@ void with_optimizer_types(const Tensor& gradient, const Tensor& working, F&& f) 
   });
 }
 
+template <class Working>
+Working* working_or_master(const Tensor& working, const Tensor& master) {
+  return working ? working.data<Working>() : static_cast<Working*>(master.raw());
+}
+
+inline float* data_or_null(const Tensor& slot) {
+  return slot ? slot.data<float>() : nullptr;
+}
+
+/// Sum of squares in FP64, in sixteen lanes and one tree.
+class SumOfSquares {
+ public:
+  void add(F32x16 a, AllLanes) {
+    const F64x16 wide = widen(a);
+    squares_ = squares_ + wide * wide;
+  }
+  void add(F32x16 a, FirstLanes lanes) { add(select(first_lanes(lanes.count), a, broadcast(0.0F)), AllLanes{}); }
+  double total() const {
+    double lane[kLanes];
+    store(lane, squares_);
+    return sum_tree(lane);
+  }
+
+ private:
+  F64x16 squares_ = broadcast64(0.0);
+};
+
+/// lr * lr_scale * trust, rounded once.
+inline float adapted_rate(float lr, const OptimizerSegment& segment, double trust) {
+  return static_cast<float>(static_cast<double>(lr) * static_cast<double>(segment.lr_scale) * trust);
+}
+
 /// Writes the master, and its saturating rounding to the working copy where there is one.
 template <class Working, class Lanes>
 inline void store_master(float* master, Working* working, F32x16 value, std::int64_t& saturated, Lanes lanes) {

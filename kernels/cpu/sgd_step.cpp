@@ -43,9 +43,8 @@ std::int64_t step_segment(const SgdStep& a, const Arrays<Wire, Working>& p, cons
 void sgd_step(Stream&, const SgdStep& a) {
   std::int64_t saturated = 0;
   with_optimizer_types(a.gradient, a.working, [&]<class Wire, class Working>(Wire, Working) {
-    const Arrays<Wire, Working> arrays = {
-        a.master.data<float>(), a.mu != 0 ? a.momentum.data<float>() : nullptr, a.gradient.data<Wire>(),
-        a.working ? a.working.data<Working>() : static_cast<Working*>(a.master.raw())};
+    const Arrays<Wire, Working> arrays = {a.master.data<float>(), data_or_null(a.momentum), a.gradient.data<Wire>(),
+                                          working_or_master<Working>(a.working, a.master)};
     for (std::int64_t s = 0; s < a.segment_count; ++s) {
       saturated +=
           a.mu != 0 ? step_segment<true>(a, arrays, a.segments[s]) : step_segment<false>(a, arrays, a.segments[s]);

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <cstring>
 #include <numbers>
+#include <utility>
 
+#include "src/core/name_pattern.hpp"
 #include "src/core/philox.hpp"
 
 namespace mpdist {
@@ -72,16 +74,38 @@ Statistic& ParameterStore::add_statistic(std::string layer, std::string leaf, st
   return statistics_layout_.back();
 }
 
-void ParameterStore::finalize(DType compute, std::uint64_t seed) {
-  require(!master_, "finalize() called twice");
-  require(is_compute_type(compute), "compute type {}", name_of(compute));
-  compute_ = compute;
+int ParameterStore::freeze(std::string_view pattern) {
+  require(!master_, "freeze(\"{}\") after finalize()", pattern);
+  int matching = 0;
+  for (Parameter& p : registered_) {
+    if (!matches_pattern(pattern, p.name)) continue;
+    ++matching;
+    if (std::exchange(p.frozen, true)) continue;
+    trainable_ -= p.elements();
+    frozen_ += p.elements();
+  }
+  return matching;
+}
+
+/// Gives the parameters their places: those that are frozen, or those that are not.
+void ParameterStore::lay_out(bool frozen) {
   for (auto p = registered_.rbegin(); p != registered_.rend(); ++p) {
+    if (p->frozen != frozen) continue;
     p->index = static_cast<int>(ordered_.size());
     p->offset = elements_;
     elements_ += (p->elements() + kParameterAlignment - 1) / kParameterAlignment * kParameterAlignment;
     ordered_.push_back(&*p);
   }
+}
+
+void ParameterStore::finalize(DType compute, std::uint64_t seed) {
+  require(!master_, "finalize() called twice");
+  require(is_compute_type(compute), "compute type {}", name_of(compute));
+  compute_ = compute;
+  lay_out(false);
+  trainable_count_ = ordered_.size();
+  trainable_elements_ = elements_;
+  lay_out(true);
   master_ = Tensor({elements_}, DType::fp32, MemoryKind::parameters);
   std::memset(master_.raw(), 0, master_.bytes());
   for (const Parameter* p : ordered_) initialize(*p, master_.data<float>() + p->offset, seed);

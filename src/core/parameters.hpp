@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@ struct Parameter {
   ParameterRole role = ParameterRole::weight;
   Initializer initializer = Initializer::zeros;
   std::int64_t fan_in = 1, fan_out = 1;
+  bool frozen = false;      ///< no gradient, no update
   int index = 0;            ///< place in gradient order, set by finalize()
   std::int64_t offset = 0;  ///< first element in the flat arrays, a multiple of kParameterAlignment
   std::int64_t elements() const { return shape.elements(); }
@@ -44,7 +46,8 @@ inline constexpr std::int64_t kParameterAlignment = 32;  ///< elements: slices s
 
 /// Flat arrays of one layout, in the order in which gradients become ready (the reverse of the order of registration):
 /// FP32 master and working copy in the compute type. Parameters are named views; the padding between them stays zero.
-/// With FP32 compute the working copy is the master. Gradients of the same layout belong to the reducer.
+/// With FP32 compute the working copy is the master. Frozen parameters lie behind all others, so gradients, which belong
+/// to the reducer, and optimizer slots are arrays of the same layout that end before them.
 class ParameterStore {
  public:
   /// Registers a parameter in forward order; the reference stays valid. Names are unique.
@@ -54,12 +57,19 @@ class ParameterStore {
   /// Registers running statistics; the reference stays valid.
   Statistic& add_statistic(std::string layer, std::string leaf, std::int64_t elements, float initial, float momentum);
 
+  /// Before finalize(): freezes the parameters whose names match (name_pattern.hpp). Returns how many match.
+  int freeze(std::string_view pattern);
+
   /// Lays the arrays out and fills the masters by their initializers; the working copy is written by the caller's
   /// kernel.
   void finalize(DType compute, std::uint64_t seed);
 
-  /// Parameters in gradient order.
+  /// In the order of registration, which is that of the forward pass.
+  const std::deque<Parameter>& registered() const { return registered_; }
+  /// In gradient order, then those that are frozen.
   const std::vector<const Parameter*>& parameters() const { return ordered_; }
+  /// In gradient order, without those that are frozen.
+  std::span<const Parameter* const> trainable_parameters() const { return std::span(ordered_).first(trainable_count_); }
   const Parameter* find(std::string_view name) const;  ///< null when there is none
 
   const std::deque<Statistic>& statistics_layout() const { return statistics_layout_; }
@@ -67,8 +77,10 @@ class ParameterStore {
   const Tensor& statistics() const { return statistics_; }
   static Tensor slice(const Tensor& flat, const Statistic& s) { return flat.rows(s.offset, s.offset + s.elements); }
 
-  std::int64_t elements() const { return elements_; }    ///< of a flat array, with padding
-  std::int64_t trainable() const { return trainable_; }  ///< without padding
+  std::int64_t elements() const { return elements_; }                      ///< of a flat array, with padding
+  std::int64_t trainable_elements() const { return trainable_elements_; }  ///< of a gradient or slot, with padding
+  std::int64_t trainable() const { return trainable_; }                    ///< without padding
+  std::int64_t frozen() const { return frozen_; }                          ///< without padding
   DType compute_type() const { return compute_; }
 
   const Tensor& master() const { return master_; }    ///< [elements] FP32
@@ -79,9 +91,12 @@ class ParameterStore {
   static Tensor slice(const Tensor& flat, const Parameter& p);
 
  private:
+  void lay_out(bool frozen);
+
   std::deque<Parameter> registered_;
   std::vector<const Parameter*> ordered_;
-  std::int64_t elements_ = 0, trainable_ = 0;
+  std::size_t trainable_count_ = 0;
+  std::int64_t elements_ = 0, trainable_elements_ = 0, trainable_ = 0, frozen_ = 0;
   DType compute_ = DType::fp32;
   std::deque<Statistic> statistics_layout_;
   Tensor master_, working_, statistics_;

@@ -50,6 +50,7 @@ class TableList {
   struct Element {
     std::string kind;
     std::shared_ptr<Options> options;
+    std::string place;  ///< where the config has it, "train.toml:12:1"; empty without a config
   };
   /// A function and no vector, so that a list may stand in the options of its own kinds.
   using Kinds = const std::vector<Kind>& (*)();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <optional>
 #include <string>
+#include <variant>
 
-#include "src/nn/batch_norm.hpp"
 #include "src/nn/conv2d.hpp"
+#include "src/nn/conv_norm.hpp"
 
 namespace mpdist::models {
 
@@ -22,12 +22,11 @@ struct ConvBlockOptions {
 class ConvBlock {
  public:
   ConvBlock(ParameterStore& store, const std::string& name, const ConvBlockOptions& options);
-  /// `residual`: a variable without a value where there is none; needs a norm.
-  nn::Variable operator()(const nn::Pass& pass, const nn::Variable& x, const nn::Variable& residual = {}) const;
+  /// `residual`: nothing where there is none; needs a norm.
+  nn::Deferred operator()(const nn::Pass& pass, const nn::Deferred& x, const nn::Deferred& residual = {}) const;
 
  private:
-  nn::Conv2d convolution_;
-  std::optional<nn::BatchNorm> norm_;
+  std::variant<nn::Conv2d, nn::ConvNorm> operation_;
 };
 
 }  // namespace mpdist::models

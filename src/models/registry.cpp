@@ -5,6 +5,7 @@
 #include "src/models/mlp.hpp"
 #include "src/models/model.hpp"
 #include "src/models/resnet.hpp"
+#include "src/models/sequential.hpp"
 #include "src/models/vgg.hpp"
 
 namespace mpdist::models {
@@ -12,7 +13,7 @@ namespace mpdist::models {
 namespace {
 
 std::vector<ModelEntry>& table() {
-  static std::vector<ModelEntry> entries = {mlp_entry(), cnn_entry(), resnet_entry(), vgg_entry()};
+  static std::vector<ModelEntry> entries = {mlp_entry(), cnn_entry(), resnet_entry(), vgg_entry(), sequential_entry()};
   return entries;
 }
 

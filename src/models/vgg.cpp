@@ -72,12 +72,12 @@ class Vgg : public Model {
   }
 
   nn::Variable forward(const nn::Pass& pass, const Tensor& images) const override {
-    nn::Variable x{images};
+    nn::Deferred map = nn::Variable{images};
     for (const Stage& stage : stages_) {
-      for (const ConvBlock& block : stage.blocks) x = block(pass, x);
-      if (stage.pooled) x = nn::max_pool(pass, stage.pool, x, {});
+      for (const ConvBlock& block : stage.blocks) map = block(pass, map);
+      if (stage.pooled) map = nn::max_pool(pass, stage.pool, map, {});
     }
-    x = nn::flatten(pass, kFlatten, x);
+    nn::Variable x = nn::flatten(pass, kFlatten, map);
     if (head_.size() == 1) return head_[0](pass, nn::dropout(pass, kDropout[0], x, dropout_));
     x = nn::dropout(pass, kDropout[0], head_[0](pass, x), dropout_);
     return head_[2](pass, nn::dropout(pass, kDropout[1], head_[1](pass, x), dropout_));

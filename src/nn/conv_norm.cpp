@@ -57,7 +57,8 @@ Shape Deferred::shape() const {
 /// What the convolution reads.
 struct ConvNorm::Input {
   Variable x;
-  std::shared_ptr<NormNode> norm;  ///< where this is the first to read a norm's result: the last to add to its gradient
+  std::shared_ptr<NormNode> norm;  ///< where this is the first to read a norm's result: the last to add to its
+                                   ///< gradient; null where that is not needed
   kernels::NormApply apply;        ///< where x is still to be written
   Tensor weight;
 };
@@ -78,7 +79,7 @@ ConvNorm::Input ConvNorm::take_input(const Deferred& x) const {
   if (!x.norm_) return {.x = x.variable_};
   NormNode& norm = *x.norm_;
   Input input;
-  if (!std::exchange(norm.read, true)) input.norm = x.norm_;
+  if (!std::exchange(norm.read, true) && norm.node >= 0) input.norm = x.norm_;
   if (!norm.written) input.apply = norm.begin();
   input.x = {norm.apply.y, norm.node};
   return input;
@@ -92,7 +93,7 @@ void ConvNorm::take_residual(NormNode& node, const Deferred& residual) const {
   }
   NormNode& norm = *residual.norm_;
   node.residual_variable.node = norm.node;
-  if (!std::exchange(norm.read, true) && !norm.apply.relu) node.residual = residual.norm_;
+  if (!std::exchange(norm.read, true) && !norm.apply.relu && norm.node >= 0) node.residual = residual.norm_;
   const bool plain = !norm.apply.relu && !norm.apply.residual;
   if (norm.written || !plain) {
     node.apply.residual = norm.value();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/nn/tape.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "kernels/add.hpp"
@@ -12,10 +13,14 @@ Tape::Tape(Stream& stream, const ParameterStore& parameters, GradientReady on_gr
       parameters_(&parameters),
       on_gradient_ready_(std::move(on_gradient_ready)),
       observer_(observer),
-      uses_(parameters.parameters().size()) {}
+      uses_(parameters.parameters().size()),
+      frozen_so_far_(parameters.frozen() > 0) {}
 
 Variable Tape::record(const std::string& layer, const char* operation, Tensor output,
                       std::initializer_list<const Parameter*> parameters, Backward backward) {
+  const auto learns = [](const Parameter* parameter) { return parameter && !parameter->frozen; };
+  frozen_so_far_ = frozen_so_far_ && std::none_of(parameters.begin(), parameters.end(), learns);
+  if (frozen_so_far_) return {std::move(output)};
   const int node = static_cast<int>(gradients_.size());
   gradients_.emplace_back();
   for (const Parameter* parameter : parameters) {
@@ -48,6 +53,7 @@ void Tape::finish_gradient(int node, const Tensor& gradient) {
 ParameterGradient Tape::gradient_of(const Parameter& parameter) {
   Uses& uses = uses_[parameter.index];
   const bool accumulate = std::exchange(uses.begun, true);
+  if (parameter.frozen && parameter.role != ParameterRole::norm) return {Tensor(), accumulate};
   if (!accumulate) uses.gradient = Tensor(parameter.shape, DType::fp32, MemoryKind::gradients, stream_->pool());
   return {uses.gradient, accumulate};
 }
@@ -56,7 +62,7 @@ void Tape::differentiated(const Parameter& parameter) {
   Uses& uses = uses_[parameter.index];
   require(uses.open > 0, "{} differentiated more often than used", parameter.name);
   if (--uses.open > 0) return;
-  on_gradient_ready_(parameter, uses.gradient);
+  if (!parameter.frozen) on_gradient_ready_(parameter, uses.gradient);
   uses = {};
 }
 

@@ -27,6 +27,7 @@ struct Variable {
 };
 
 /// A parameter's gradient during the backward pass: FP32, shaped as the parameter; `accumulate` from the second use on.
+/// Empty for a frozen weight or bias: kernels leave it out. That of a frozen norm is discarded later: dx needs its sums.
 struct ParameterGradient {
   Tensor values;
   bool accumulate = false;
@@ -34,7 +35,7 @@ struct ParameterGradient {
 
 /// Records one closure per operation in the forward pass and runs them last to first (reverse-mode differentiation).
 /// What a closure holds is freed as soon as it has run. The tape counts the uses of each parameter; when the last one
-/// has been differentiated, the gradient is handed to `on_gradient_ready` and then freed.
+/// has been differentiated, the gradient is handed to `on_gradient_ready` and then freed; frozen parameters have none.
 class Tape {
  public:
   /// dy: gradient of the operation's output, owned by the closure: it may overwrite it.
@@ -43,7 +44,8 @@ class Tape {
 
   Tape(Stream& stream, const ParameterStore& parameters, GradientReady on_gradient_ready, Observer* observer = nullptr);
 
-  /// Records an operation with one output; the parameters it reads count as used once more.
+  /// Records an operation with one output; the parameters it reads count as used once more. What comes before the first
+  /// operation with a parameter that is not frozen needs no gradient: it is not recorded, and its node is negative.
   Variable record(const std::string& layer, const char* operation, Tensor output,
                   std::initializer_list<const Parameter*> parameters, Backward backward);
 
@@ -92,6 +94,7 @@ class Tape {
   std::vector<Operation> operations_;
   std::vector<Gradient> gradients_;  ///< by node
   std::vector<Uses> uses_;           ///< by parameter index
+  bool frozen_so_far_;               ///< some parameters are frozen, and no operation so far had another
 };
 
 }  // namespace mpdist::nn

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/ema_update.hpp"
+#include "src/optim/flat_array.hpp"
 
 namespace mpdist::optim {
 
@@ -16,7 +17,8 @@ Ema::Ema(const ParameterStore& store, double decay)
 }
 
 void Ema::update(Stream& stream) {
-  kernels::ema_update(stream, {.average = average_, .value = store_.master(), .decay = decay_});
+  const Tensor average = average_.rows(0, store_.trainable_elements());
+  kernels::ema_update(stream, {.average = average, .value = trainable_masters(store_), .decay = decay_});
 }
 
 }  // namespace mpdist::optim

@@ -6,7 +6,8 @@
 namespace mpdist::optim {
 
 /// Exponential moving average of the masters: average = decay*average + (1-decay)*master after each applied update. It
-/// starts as a copy of the initial masters, so that no bias correction is needed. The store outlives it.
+/// starts as a copy of the initial masters, so that no bias correction is needed; frozen parameters stay that copy. The
+/// store outlives it.
 class Ema {
  public:
   /// On a finalized store. `decay` in (0, 1).

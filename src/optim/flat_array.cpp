@@ -5,14 +5,18 @@
 
 namespace mpdist::optim {
 
-Tensor zeros_like(const Tensor& like, MemoryKind kind) {
-  Tensor zeros(like.shape(), DType::fp32, kind);
+Tensor new_slot(const ParameterStore& store) {
+  Tensor zeros({store.trainable_elements()}, DType::fp32, MemoryKind::optimizer);
   std::memset(zeros.raw(), 0, zeros.bytes());
   return zeros;
 }
 
+Tensor trainable_masters(const ParameterStore& store) {
+  return store.master().rows(0, store.trainable_elements());
+}
+
 Tensor working_copy(const ParameterStore& store) {
-  return store.compute_type() == DType::fp32 ? Tensor() : store.working();
+  return store.compute_type() == DType::fp32 ? Tensor() : store.working().rows(0, store.trainable_elements());
 }
 
 }  // namespace mpdist::optim

@@ -22,9 +22,10 @@ const GroupOptions& group_of(const TableList::Element& element) {
 
 std::vector<kernels::OptimizerSegment> make_segments(const ParameterStore& store, const OptimizerOptions& common) {
   std::vector<kernels::OptimizerSegment> segments;
-  for (const Parameter* p : store.parameters()) {
+  for (const Parameter* p : store.trainable_parameters()) {
     kernels::OptimizerSegment segment{.offset = p->offset, .elements = p->elements()};
-    if (p->role == ParameterRole::weight) segment.decay = static_cast<float>(common.weight_decay);
+    segment.adapted = p->role == ParameterRole::weight;
+    if (segment.adapted) segment.decay = static_cast<float>(common.weight_decay);
     const auto& groups = common.groups.elements;
     const auto group = std::find_if(groups.begin(), groups.end(), [&](const TableList::Element& element) {
       return matches_pattern(group_of(element).pattern, p->name);

@@ -15,7 +15,7 @@ namespace mpdist::optim {
 
 /// One update's numbers, equal on all ranks.
 struct UpdateArguments {
-  Tensor gradient;     ///< [elements] wire type, reduced, still multiplied by the loss scale
+  Tensor gradient;     ///< [trainable elements] wire type, reduced, still multiplied by the loss scale
   double unscale = 1;  ///< M / (loss scale * loss terms)
   float clip = 1;      ///< factor from clipping by global norm
   float lr = 0;
@@ -25,7 +25,7 @@ struct UpdateArguments {
 /// A named FP32 array of the store's layout that belongs in the checkpoint: /optimizer/<slot>/<parameter>.
 struct Slot {
   std::string name;  ///< "momentum", "m", "v"
-  Tensor values;     ///< [elements] FP32
+  Tensor values;     ///< [trainable elements] FP32
 };
 
 /// Applies one update to masters and working copy. Built on a finalized store.
@@ -63,13 +63,13 @@ struct OptimizerEntry {
   std::function<std::unique_ptr<Optimizer>(const Options&, const OptimizerOptions&, ParameterStore&)> make;
 };
 
-/// sgd, adamw; a new one is one line in registry.cpp.
+/// sgd, adamw, rmsprop, lion, lars, lamb; a new one is one line in registry.cpp.
 const std::vector<OptimizerEntry>& optimizers();
 
 const GroupOptions& group_of(const TableList::Element& element);
 
-/// A segment for each parameter: rate and decay of the first group whose pattern matches its name; without one, the
-/// plain rate, decay for weights, none for norms and biases.
+/// A segment for each parameter that is not frozen: rate and decay of the first group whose pattern matches its name;
+/// without one, the plain rate, decay for weights, none for norms and biases.
 std::vector<kernels::OptimizerSegment> make_segments(const ParameterStore& store, const OptimizerOptions& common);
 
 }  // namespace mpdist::optim

@@ -15,11 +15,11 @@ class Sgd : public Optimizer {
         decoupled_(common.decay == "decoupled"),
         store_(store),
         segments_(make_segments(store, common)) {
-    if (options.momentum > 0) momentum_ = zeros_like(store.master(), MemoryKind::optimizer);
+    if (options.momentum > 0) momentum_ = new_slot(store);
   }
 
   void update(Stream& stream, const UpdateArguments& arguments) override {
-    kernels::sgd_step(stream, {.master = store_.master(),
+    kernels::sgd_step(stream, {.master = trainable_masters(store_),
                                .momentum = momentum_,
                                .gradient = arguments.gradient,
                                .working = working_copy(store_),

@@ -39,6 +39,7 @@ struct PrecisionConfig {
   std::string compute = "fp16";
   NumberOrWord loss_scale{.number = 0, .word = "dynamic"};
   precision::LossScalerOptions scaler;  ///< the scale_* keys; `dynamic` is not set here
+  std::int64_t telemetry_every = 0;     ///< attempted steps; 0: none
   DType compute_type() const;
   precision::Policy policy() const { return {compute_type()}; }
   /// What the run's LossScaler gets: bf16 and fp32 are fixed at 1, a number in loss_scale is fixed, else dynamic.
@@ -92,7 +93,8 @@ struct Config {
   BatchConfig batch;
   PrecisionConfig precision;
   Selected model;
-  double label_smoothing = 0;  ///< [model] label_smoothing
+  double label_smoothing = 0;       ///< [model] label_smoothing
+  std::vector<std::string> freeze;  ///< [model] freeze: patterns of parameter names
   DataConfig data;
   OptimizerConfig optimizer;
   Selected schedule{.name = "constant"};

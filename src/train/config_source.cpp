@@ -113,14 +113,17 @@ std::string ConfigSource::place(const std::string& path, const toml::source_regi
   return fmt::format("{}:{}:{}", origin_, region.begin.line, region.begin.column);
 }
 
-void ConfigSource::fail(const std::string& path, std::string_view problem) const {
+std::string ConfigSource::place(const std::string& path) const {
   std::string_view at = path;
   while (!at.empty() && !find(at)) {
     const std::size_t end = at.find_last_of(".[");
     at = at.substr(0, end == std::string_view::npos ? 0 : end);
   }
-  const toml::source_region region = at.empty() ? toml::source_region{} : find(at)->source();
-  throw UsageError(fmt::format("{}: {}: {}", place(path, region), path, problem));
+  return place(path, at.empty() ? toml::source_region{} : find(at)->source());
+}
+
+void ConfigSource::fail(const std::string& path, std::string_view problem) const {
+  throw UsageError(fmt::format("{}: {}: {}", place(path), path, problem));
 }
 
 void ConfigSource::fail_at_key(const std::string& path, const toml::key& key, std::string_view problem) const {

@@ -24,6 +24,8 @@ class ConfigSource {
   const toml::node* find(std::string_view path) const;
   bool contains(std::string_view path) const { return find(path) != nullptr; }
 
+  /// Where a value came from: "train.toml:12:7" or "--set optimizer.lr=x"; of the table around it where there is none.
+  std::string place(const std::string& path) const;
   /// Throws UsageError "train.toml:12:7: optimizer.lr: problem", or "--set optimizer.lr=x: ...", pointing at the value;
   /// at the table that should have it where there is none.
   [[noreturn]] void fail(const std::string& path, std::string_view problem) const;

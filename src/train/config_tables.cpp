@@ -80,7 +80,12 @@ void describe(PrecisionConfig& precision, Schema& schema) {
       .key("scale_ceiling", scaler.ceiling, scale("largest dynamic loss scale"))
       .key("hysteresis", scaler.hysteresis, {.help = "overflows before the scale falls", .minimum = 1})
       .key("patience", scaler.patience,
-           {.help = "skipped steps in a row at the floor that end the run", .unit = "steps", .minimum = 1});
+           {.help = "skipped steps in a row at the floor that end the run", .unit = "steps", .minimum = 1})
+      .key("telemetry_every", precision.telemetry_every,
+           {.help = "count the exponents of all gradients every so many attempted steps; 0: never",
+            .unit = "steps",
+            .minimum = 0,
+            .resume_may_change = true});
 }
 
 void describe(DataConfig& data, Schema& schema) {
@@ -203,11 +208,14 @@ std::vector<Table> tables(Config& config) {
   describe(config.run, schema("run"));
   describe(config.batch, schema("batch"));
   describe(config.precision, schema("precision"));
-  schema("model").key("label_smoothing", config.label_smoothing,
-                      {.help = "share of the target spread evenly over all classes",
-                       .minimum = 0,
-                       .maximum = 1,
-                       .maximum_excluded = true});
+  schema("model")
+      .key("label_smoothing", config.label_smoothing,
+           {.help = "share of the target spread evenly over all classes",
+            .minimum = 0,
+            .maximum = 1,
+            .maximum_excluded = true})
+      .key("freeze", config.freeze,
+           {.help = "parameters that training leaves alone, by name; * stands for any characters"});
   describe_own(config.model, schema("model"));
   describe(config.data, schema("data"));
   describe_own(config.data.format, schema("data"));

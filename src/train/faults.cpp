@@ -84,6 +84,10 @@ void check_faults(const std::vector<Fault>& faults, const ParameterStore& store,
     const bool known = fault.target.empty() || std::any_of(all.begin(), all.end(), [&](const Parameter* p) {
                          return (layer ? p->layer : p->name) == fault.target;
                        });
+    const Parameter* tensor = fault.kind == Fault::Kind::overflow ? store.find(fault.target) : nullptr;
+    if (tensor && tensor->frozen) {
+      throw UsageError(fmt::format("MPDIST_FAULT: tensor {} is frozen (model.freeze): it has no gradient", tensor->name));
+    }
     if (known) continue;
     std::string names;
     for (const Parameter* p : all) {

@@ -84,7 +84,7 @@ MemoryForecast forecast_memory(const Config& config, const Plan& plan, TrainingS
   of_kind(forecast, MemoryKind::data) = std::max(of_kind(forecast, MemoryKind::data), loaded + batches);
   const int pending = std::countr_zero(static_cast<std::uint64_t>(plan.local_shards));
   of_kind(forecast, MemoryKind::gradients) +=
-      pending * state.store.elements() * static_cast<std::int64_t>(size_of(plan.wire));
+      pending * state.store.trainable_elements() * static_cast<std::int64_t>(size_of(plan.wire));
   for (const checkpoint::NamedTensor& tensor : state_tensors(state)) {
     of_kind(forecast, MemoryKind::checkpoint) += static_cast<std::int64_t>(tensor.values.bytes());
   }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "src/checkpoint/temporary_file.hpp"
 #include "src/core/error.hpp"
@@ -38,6 +39,31 @@ std::string dump(const Json& json) {
   throw Error(ExitCode::retry,
               fmt::format("{}: cannot write: {}; make room or choose another run.output, then start again", path,
                           std::strerror(errno)));
+}
+
+/// One tensor's range: shares, limits, and the counts from the lowest to the highest exponent that occurs.
+Json range(const precision::TensorRange& tensor, const char* kind, const TelemetryRecord& record) {
+  const precision::RangeSummary summary = precision::summarise(tensor.counts, record.loss_scale);
+  Json json{{kind, tensor.name}};
+  if (!tensor.operation.empty()) json["operation"] = tensor.operation;
+  const auto exponent = [](std::optional<int> value, int less) { return value ? Json(*value - less) : Json(nullptr); };
+  const auto wanted = precision::recommended_scale(summary, record.loss_scale, record.limits);
+  json.update(Json{{"elements", summary.elements},
+                   {"zero_percent", summary.zero_percent},
+                   {"subnormal_percent", summary.subnormal_percent},
+                   {"lost_at_scale_1_percent", summary.lost_at_scale_1_percent},
+                   {"nonfinite", summary.nonfinite},
+                   {"headroom_doublings", exponent(summary.headroom, 0)},
+                   {"recommended_scale", wanted ? Json(*wanted) : Json(nullptr)},
+                   {"lowest_exponent", exponent(summary.lowest, 0)},
+                   {"lowest_exponent_unscaled", exponent(summary.lowest, std::ilogb(record.loss_scale))}});
+  json["counts_per_exponent"] = Json::array();
+  if (!summary.lowest) return json;
+  for (int e = *summary.lowest; e <= *summary.highest; ++e) {
+    json["counts_per_exponent"].push_back(
+        tensor.counts.finite[static_cast<std::size_t>(e - kernels::ExponentCounts::kLowest)]);
+  }
+  return json;
 }
 
 bool belongs(const std::string& line, std::int64_t step, std::int64_t attempted) {
@@ -132,6 +158,25 @@ void MetricsWriter::overflow(const OverflowRecord& record) {
                    {"loss_scale", number(record.loss_scale)},
                    {"next_loss_scale", number(record.next_loss_scale)},
                    {"diagnosis", record.diagnosis}});
+  write(dump(json));
+}
+
+void MetricsWriter::telemetry(const TelemetryRecord& record) {
+  Json json = event("telemetry", record);
+  const kernels::ExponentCounts both =
+      precision::total(record.activation_gradients, precision::total(record.gradients));
+  const auto wanted =
+      precision::recommended_scale(precision::summarise(both, record.loss_scale), record.loss_scale, record.limits);
+  json.update(Json{{"loss_scale", number(record.loss_scale)},
+                   {"recommended_scale", wanted ? Json(*wanted) : Json(nullptr)},
+                   {"activation_gradient_type", record.compute},
+                   {"gradient_type", record.wire},
+                   {"gradients", Json::array()},
+                   {"activation_gradients", Json::array()}});
+  for (const auto& tensor : record.gradients) json["gradients"].push_back(range(tensor, "tensor", record));
+  for (const auto& tensor : record.activation_gradients) {
+    json["activation_gradients"].push_back(range(tensor, "layer", record));
+  }
   write(dump(json));
 }
 

@@ -8,9 +8,9 @@
 
 namespace mpdist::train {
 
-/// metrics.jsonl: one JSON object a line and event (start, step, overflow, evaluate, checkpoint, end), each with step
-/// and attempted. Units stand in the keys, numbers that are not finite are null, accuracy is a fraction. A line is
-/// flushed as it is written. Throws Error(retry) when a line cannot be written.
+/// metrics.jsonl: one JSON object a line and event (start, step, overflow, telemetry, evaluate, checkpoint, end), each
+/// with step and attempted. Units stand in the keys, numbers that are not finite are null, accuracy is a fraction. A
+/// line is flushed as it is written. Throws Error(retry) when a line cannot be written.
 class MetricsWriter : public Reporter {
  public:
   /// Appends to `directory`/metrics.jsonl.
@@ -24,6 +24,7 @@ class MetricsWriter : public Reporter {
   void start(const StartRecord& record) override;
   void step(const StepRecord& record) override;
   void overflow(const OverflowRecord& record) override;
+  void telemetry(const TelemetryRecord& record) override;
   void evaluate(const EvaluateRecord& record) override;
   void checkpoint(const CheckpointRecord& record) override;
   void end(const EndRecord& record) override;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "src/core/pool.hpp"
+#include "src/precision/telemetry.hpp"
 
 namespace mpdist::train {
 
@@ -46,6 +48,15 @@ struct OverflowRecord {
   std::string diagnosis = {};  ///< the line for people
 };
 
+/// Where the gradients of one step lie; precision::summarise says what that means.
+struct TelemetryRecord {
+  std::int64_t step = 0, attempted = 0;
+  double loss_scale = 1;                     ///< which all counted values carry
+  std::string compute = {}, wire = {};       ///< types of activation gradients and of the reduced gradient
+  precision::LossScalerOptions limits = {};  ///< floor and ceiling of a recommended scale
+  std::span<const precision::TensorRange> gradients = {}, activation_gradients = {};
+};
+
 struct EvaluateRecord {
   std::int64_t step = 0, attempted = 0;
   double loss = 0, accuracy = 0;
@@ -71,6 +82,7 @@ class Reporter {
   virtual void start(const StartRecord& record) = 0;
   virtual void step(const StepRecord& record) = 0;
   virtual void overflow(const OverflowRecord& record) = 0;
+  virtual void telemetry(const TelemetryRecord& record) = 0;
   virtual void evaluate(const EvaluateRecord& record) = 0;
   virtual void checkpoint(const CheckpointRecord& record) = 0;
   virtual void end(const EndRecord& record) = 0;

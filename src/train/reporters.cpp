@@ -35,6 +35,14 @@ std::string progress_text(const StepRecord& r, double time_left_s) {
       duration_text(time_left_s));
 }
 
+/// "3.1 % zero, 12.0 % subnormal, 20.5 % lost at scale 1, 4 doublings left"
+std::string range_text(const precision::RangeSummary& range) {
+  std::string text = fmt::format("{:.1f} % zero, {:.1f} % subnormal, {:.1f} % lost at scale 1", range.zero_percent,
+                                 range.subnormal_percent, range.lost_at_scale_1_percent);
+  if (range.nonfinite > 0) return text + fmt::format(", {} not finite", range.nonfinite);
+  return range.headroom ? text + fmt::format(", {} doublings left", *range.headroom) : text;
+}
+
 }  // namespace
 
 bool watched_on_terminal() {
@@ -88,6 +96,17 @@ void ConsoleReporter::step(const StepRecord& r) {
 void ConsoleReporter::overflow(const OverflowRecord& r) {
   console_.line(fmt::format("batch {} skipped: {}; loss scale {:g} -> {:g}", r.attempted, r.diagnosis, r.loss_scale,
                             r.next_loss_scale));
+}
+
+void ConsoleReporter::telemetry(const TelemetryRecord& r) {
+  const kernels::ExponentCounts gradients = precision::total(r.gradients);
+  const kernels::ExponentCounts activations = precision::total(r.activation_gradients);
+  const kernels::ExponentCounts both = precision::total(r.activation_gradients, gradients);
+  const auto wanted = precision::recommended_scale(precision::summarise(both, r.loss_scale), r.loss_scale, r.limits);
+  console_.line(fmt::format("batch {} at scale {:g}: gradients {}; activation gradients {}{}", r.attempted,
+                            r.loss_scale, range_text(precision::summarise(gradients, r.loss_scale)),
+                            range_text(precision::summarise(activations, r.loss_scale)),
+                            wanted ? fmt::format("; recommended scale {:g}", *wanted) : ""));
 }
 
 void ConsoleReporter::evaluate(const EvaluateRecord& r) {

@@ -30,6 +30,7 @@ class ConsoleReporter : public Reporter {
   void start(const StartRecord& record) override;
   void step(const StepRecord& record) override;
   void overflow(const OverflowRecord& record) override;
+  void telemetry(const TelemetryRecord& record) override;
   void evaluate(const EvaluateRecord& record) override;
   void checkpoint(const CheckpointRecord& record) override;
   void end(const EndRecord& record) override;

@@ -50,7 +50,7 @@ void RunLog::start(const TrainingState& state, const std::string& resumed_from, 
          .transport = transport(),
          .global_batch = plan_.global_batch,
          .shards = plan_.shards,
-         .parameters = state.store.trainable(),
+         .parameters = state.store.trainable() + state.store.frozen(),
          .training_samples = datasets.train->size(),
          .evaluation_samples = datasets.test->size()});
   }
@@ -98,6 +98,7 @@ void RunLog::step(const StepReport& report, const StepRunner& runner, const Trai
   bytes_before_ = bytes;
   ++steps_since_record_;
   if (report.event != precision::StepEvent::clean) overflow(report);
+  if (report.telemetry) telemetry(report);
   if (report.saturated > saturated_before_) {
     log::info("step {}: {} weights lie beyond the range of {}; their working copies saturate", report.step,
               report.saturated, config_.precision.compute);
@@ -148,6 +149,19 @@ void RunLog::overflow(const StepReport& report) {
                         .loss_scale = report.loss_scale,
                         .next_loss_scale = report.new_loss_scale,
                         .diagnosis = d.text});
+  }
+}
+
+void RunLog::telemetry(const StepReport& report) {
+  for (const auto& reporter : reporters_) {
+    reporter->telemetry({.step = report.step,
+                         .attempted = report.attempted,
+                         .loss_scale = report.loss_scale,
+                         .compute = config_.precision.compute,
+                         .wire = std::string(name_of(plan_.wire)),
+                         .limits = config_.precision.scaler,
+                         .gradients = report.telemetry->gradients(),
+                         .activation_gradients = report.telemetry->activation_gradients()});
   }
 }
 

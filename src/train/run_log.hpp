@@ -39,6 +39,7 @@ class RunLog {
   using Clock = std::chrono::steady_clock;
   void open_files(const TrainingState& state, const std::vector<std::string>& devices);
   void overflow(const StepReport& report);
+  void telemetry(const StepReport& report);
   std::string transport() const;
   void point_out_idle_cpus() const;
 

@@ -97,6 +97,7 @@ class Reader {
                      fmt::format("expected a table, as one below [[{}]]; found {}", path_, found_text((*array)[i])));
       }
       TableList::Element& element = value.elements[i];
+      element.place = source_.place(path);
       if (!value.selector().empty()) read_key(path, value.schema_of(element).keys().front(), source_);
       for (const TableList::Kind& kind : value.kinds()()) {
         if (kind.name == element.kind) element.options = kind.options();

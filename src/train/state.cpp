@@ -29,8 +29,10 @@ const std::int64_t& integer(const checkpoint::Checkpoint& checkpoint, const std:
 std::vector<checkpoint::NamedTensor> parameter_views(const ParameterStore& store, const std::string& folder,
                                                      const Tensor& flat) {
   std::vector<checkpoint::NamedTensor> views;
-  for (const Parameter* p : store.parameters())
+  for (const Parameter* p : store.parameters()) {
+    if (p->offset >= flat.elements()) continue;  // frozen: gradients and slots end before
     views.push_back({folder + "/" + p->name, ParameterStore::slice(flat, *p)});
+  }
   return views;
 }
 
@@ -49,6 +51,7 @@ std::vector<checkpoint::NamedTensor> state_tensors(const TrainingState& state) {
 
 TrainingState::TrainingState(const Config& config, Shape image, std::int64_t classes, Stream& stream) {
   model = entry_named(models::models(), config.model.name).make(*config.model.options, store, image, classes);
+  freeze(config.freeze, store);
   const DType operands = config.precision.policy().operation_type(precision::OperationClass::matmul);
   store.finalize(operands, static_cast<std::uint64_t>(config.run.seed));  // activations follow: nn::Pass::activation
   check_groups(config.optimizer.common, store);

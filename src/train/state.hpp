@@ -38,7 +38,8 @@ struct TrainingState {
 /// "optimizer/momentum/conv1.weight", "ema/...", "statistics/stem.norm.mean".
 std::vector<checkpoint::NamedTensor> state_tensors(const TrainingState& state);
 
-/// Views of every parameter in a flat array of the store's layout, under "<folder>/<parameter>".
+/// Views of every parameter in a flat array of the store's layout, under "<folder>/<parameter>"; of those that are not
+/// frozen in a gradient or slot.
 std::vector<checkpoint::NamedTensor> parameter_views(const ParameterStore& store, const std::string& folder,
                                                      const Tensor& flat);
 

@@ -32,15 +32,18 @@ StepRunner::StepRunner(const Config& config, const Plan& plan, TrainingState& st
                 .tree = config.comm.reduction == "tree",
                 .bucket_bytes = static_cast<std::int64_t>(config.comm.bucket_mib * 1048576.0),
                 .overlap = comm::has_spare_cpus(communicator, static_cast<int>(config.run.threads_per_rank))}),
-      statistics_(state.store.parameters().size()) {
-  for (const Parameter* p : state.store.parameters()) segments_.push_back({p->offset, p->elements()});
+      statistics_(state.store.trainable_parameters().size()),
+      telemetry_(state.store, stream) {
+  for (const Parameter* p : state.store.trainable_parameters()) segments_.push_back({p->offset, p->elements()});
 }
 
 StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, bool audit,
                                const std::function<void()>& before_update) {
   StepReport report{.loss_scale = state_.scaler.scale()};
   const double gradient_scale = report.loss_scale * plan_.shards_power / plan_.loss_terms_power;
-  forward_backward(batch, gradient_scale);
+  const std::int64_t every = config_.precision.telemetry_every;
+  const bool watch = every > 0 && (state_.attempted + 1) % every == 0;
+  forward_backward(batch, gradient_scale, watch);
   reduced_ = reducer_.reduce(stream_);
   kernels::gradient_statistics(stream_, {.gradient = reduced_,
                                          .segments = segments_.data(),
@@ -57,6 +60,10 @@ StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, 
   const double unscale = plan_.loss_terms_power / (report.loss_scale * terms);
   report.grad_norm = optim::global_norm(statistics_, unscale);
   report.lr = config_.optimizer.common.lr * schedule_.factor(state_.step);
+  if (watch) {
+    telemetry_.end(communicator_, reduced_);
+    report.telemetry = &telemetry_;
+  }
   if (report.event == StepEvent::clean) {
     before_update();
     update(report, unscale);
@@ -75,16 +82,22 @@ StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, 
   return report;
 }
 
-void StepRunner::forward_backward(const data::Batch& batch, double gradient_scale) {
+void StepRunner::forward_backward(const data::Batch& batch, double gradient_scale, bool watch) {
   const ShardPass pass{config_, plan_, state_, stream_};
   loss_terms_ = forward_nonfinite_ = 0;
+  nn::Observer* observer = faults_.empty() ? nullptr : &faults_;
+  if (watch) {
+    telemetry_.begin(observer);
+    observer = &telemetry_;
+  }
   for (std::int64_t local = 0; local < plan_.local_shards; ++local) {
     faults_.enter(batch.attempted, communicator_.rank() * plan_.local_shards + local);
-    const ShardResult shard = pass.run(batch, local, gradient_scale, faults_.empty() ? nullptr : &faults_,
-                                       [&](const Parameter& parameter, const Tensor& gradient) {
-                                         faults_.parameter_gradient(parameter, gradient);
-                                         reducer_.leaf(stream_, parameter, local, gradient);
-                                       });
+    telemetry_.enter_shard();
+    const ShardResult shard =
+        pass.run(batch, local, gradient_scale, observer, [&](const Parameter& parameter, const Tensor& gradient) {
+          faults_.parameter_gradient(parameter, gradient);
+          reducer_.leaf(stream_, parameter, local, gradient);
+        });
     values_ = {shard.sums.loss, static_cast<float>(shard.sums.correct)};
     if (shard.statistics) {
       const std::span<const float> statistics = shard.statistics.span<float>();
@@ -199,7 +212,7 @@ Diagnosis StepRunner::explain(const data::Batch& batch, const Verdict& verdict, 
     const double gradient_scale = report.loss_scale * plan_.shards_power / plan_.loss_terms_power;
     return replay_diagnosis({config_, plan_, state_, stream_}, batch, gradient_scale, faults_, communicator_);
   }
-  const auto& parameters = state_.store.parameters();
+  const auto parameters = state_.store.trainable_parameters();
   if (const auto& bad = verdict.first_bad) {
     const Parameter& p = *parameters[static_cast<std::size_t>(bad->parameter)];
     const std::string& host = communicator_.hosts()[static_cast<std::size_t>(bad->rank)];

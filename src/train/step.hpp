@@ -17,6 +17,7 @@
 #include "src/train/faults.hpp"
 #include "src/train/plan.hpp"
 #include "src/train/state.hpp"
+#include "src/train/telemetry.hpp"
 
 namespace mpdist::train {
 
@@ -35,6 +36,8 @@ struct StepReport {
   bool stop = false;           ///< some rank was asked to stop
   bool save = false;           ///< a checkpoint is due by the clock
   Diagnosis diagnosis = {};    ///< of a skipped step
+  /// Of a step that precision.telemetry_every names; belongs to the StepRunner, until the next one.
+  const Telemetry* telemetry = nullptr;
 };
 
 /// What this rank wishes for besides the step; the ranks agree on it in the verdict.
@@ -64,7 +67,7 @@ class StepRunner {
   std::int64_t local_loss_terms() const { return loss_terms_; }
 
  private:
-  void forward_backward(const data::Batch& batch, double gradient_scale);
+  void forward_backward(const data::Batch& batch, double gradient_scale, bool watch);
   precision::Verdict local_verdict(StepRequests requests, bool audit) const;
   void fill_audit(precision::Verdict& verdict) const;
   precision::Verdict merge(const precision::Verdict& mine, bool audit);
@@ -83,6 +86,7 @@ class StepRunner {
   std::vector<kernels::SegmentSpan> segments_;         ///< by parameter, in gradient order
   std::vector<kernels::TensorStatistics> statistics_;  ///< of the reduced gradient, by parameter
   Tensor reduced_;
+  Telemetry telemetry_;
   std::vector<float> values_;                            ///< of one shard: loss, correct, statistics
   std::int64_t loss_terms_ = 0, forward_nonfinite_ = 0;  ///< local sums of this step
 };

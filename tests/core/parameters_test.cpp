@@ -45,6 +45,38 @@ TEST(ParameterStore, LaysOutInGradientOrderWithAlignedOffsets) {
   EXPECT_EQ(store.find("first.weight")->layer, "first");
 }
 
+TEST(ParameterStore, FrozenParametersLieBehindTheOthers) {
+  ParameterStore store;
+  add_two_layers(store);
+  EXPECT_EQ(store.freeze("third.*"), 0);
+  EXPECT_EQ(store.freeze("*.bias"), 2);
+  EXPECT_EQ(store.freeze("second.*"), 2);
+  EXPECT_EQ(store.trainable(), 35);
+  EXPECT_EQ(store.frozen(), 3 + 15 + 5);
+  store.finalize(DType::fp16, 1);
+  std::vector<std::string> names;
+  for (const Parameter* p : store.parameters()) names.push_back(p->name);
+  EXPECT_EQ(names, (std::vector<std::string>{"first.weight", "second.bias", "second.weight", "first.bias"}));
+  ASSERT_EQ(store.trainable_parameters().size(), 1U);
+  EXPECT_EQ(store.trainable_parameters()[0], store.find("first.weight"));
+  EXPECT_EQ(store.trainable_elements(), 64);
+  EXPECT_EQ(store.elements(), 64 + 96);
+  EXPECT_EQ(store.find("second.bias")->offset, 64);
+  EXPECT_THROW(store.freeze("*"), InvalidArgument);
+}
+
+TEST(ParameterStore, FreezingDoesNotChangeTheInitialValues) {
+  ParameterStore plain, frozen;
+  add_two_layers(plain);
+  add_two_layers(frozen);
+  frozen.freeze("first.*");
+  plain.finalize(DType::fp32, 1);
+  frozen.finalize(DType::fp32, 1);
+  for (const Parameter* p : plain.parameters()) {
+    EXPECT_EQ(master_values(plain, p->name), master_values(frozen, p->name)) << p->name;
+  }
+}
+
 TEST(ParameterStore, SlicesAreViewsOfTheFlatArrays) {
   ParameterStore store;
   add_two_layers(store);

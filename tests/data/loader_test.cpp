@@ -2,6 +2,7 @@
 #include "data/loader.hpp"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <cstring>
 #include <thread>
@@ -192,6 +193,44 @@ TEST(Loader, MeasuresHowLongItWasWaitedFor) {
   const double before = loads.wait_s();
   loads.get(1);
   EXPECT_LT(loads.wait_s() - before, kBatch * 0.002);
+}
+
+/// Remembers on how many CPUs the thread that reads may run.
+class WhereRead : public FakeDataset {
+ public:
+  WhereRead() : FakeDataset(kSamples) {}
+  void read(std::int64_t index, std::span<float> image) const override {
+    cpu_set_t mask;
+    sched_getaffinity(0, sizeof mask, &mask);
+    cpus = CPU_COUNT(&mask);
+    FakeDataset::read(index, image);
+  }
+  mutable std::atomic<int> cpus = 0;
+};
+
+TEST(Loader, SeveralWorkersLeaveTheOneCpuOfTheirRank) {
+  cpu_set_t whole, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof whole, &whole), 0);
+  if (CPU_COUNT(&whole) == 1) GTEST_SKIP() << "a machine of one CPU";
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<std::size_t>(sched_getcpu()), &one);
+  for (std::int64_t workers : {1, 2}) {
+    const WhereRead dataset;
+    std::thread([&] {
+      sched_setaffinity(0, sizeof one, &one);
+      Loader loads = loader(dataset, {.workers = workers});
+      loads.get(0);
+    }).join();
+    EXPECT_EQ(dataset.cpus > 1, workers > 1) << workers << " workers on " << dataset.cpus << " CPUs";
+  }
+}
+
+TEST(Loader, NoWorkerIdlesForWantOfPlaceInTheQueue) {
+  const FakeDataset dataset(kSamples);
+  Loader loads = loader(dataset, {.workers = 4, .prefetch = 1});
+  loads.get(0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(dataset.reads, (1 + 4) * kBatch);
 }
 
 TEST(Loader, RefusesRowsOutsideTheBatch) {

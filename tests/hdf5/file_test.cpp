@@ -51,6 +51,22 @@ TEST_F(FileTest, DatasetsOfEveryTypeComeBack) {
   EXPECT_THROW(root.create_dataset("half", {1}, DType::fp16), Unsupported);
 }
 
+TEST_F(FileTest, ChunksAreWrittenByRows) {
+  File file = File::create(path_);
+  Group root = file.root();
+  std::vector<std::int32_t> values(30);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::int32_t>(i);
+  for (const ChunkLayout& layout : {ChunkLayout{}, ChunkLayout{.rows = 4}, ChunkLayout{.rows = 4, .deflate = 9}}) {
+    const std::string name = fmt::format("{} {}", layout.rows, layout.deflate);
+    Dataset dataset = root.create_dataset(name, {10, 3}, DType::int32, layout);
+    dataset.write_rows(6, 4, values.data() + 18);
+    dataset.write_rows(0, 6, values.data());
+    std::vector<std::int32_t> found(30);
+    dataset.read(found.data());
+    EXPECT_EQ(found, values) << name;
+  }
+}
+
 TEST_F(FileTest, AttributesComeBack) {
   {
     File file = File::create(path_);

@@ -12,7 +12,7 @@ import unittest
 import zlib
 from dataclasses import dataclass, field
 
-from program import PROGRAM, RunTest, environment, run
+from program import MPIEXEC, PROGRAM, RunTest, environment, run
 
 USAGE, DATA, INTERNAL = 2, 65, 1
 ALONE_S, MPI_S = 10, 30
@@ -134,7 +134,7 @@ COMMAND_LINES = [
 ]
 
 TEXTS = [
-    Bad("empty_file", "model.name: missing; it has no default (known: mlp, cnn, resnet, vgg)", text=""),
+    Bad("empty_file", "model.name: missing; it has no default (known: mlp, cnn, resnet, vgg, sequential)", text=""),
     Bad("binary_file", "a binary file", text=b"\x89HDF\r\n\x00\x00"),
     Bad("huge_file", "larger than 1 MiB", text="# " + "x" * (1 << 20)),
     Bad("not_utf8", "config.toml:2:", text=b"[run]\nname = \"\xff\xfe\"\n"),
@@ -182,7 +182,7 @@ VALUES = [
     Bad("unknown_reduction", "found 'ring'", sets=["comm.reduction=ring"]),
     Bad("unknown_wire", "comm.wire: expected one of", sets=["comm.wire=int8"]),
     Bad("unknown_augmentation", "data.augment: expected one of 'crop', 'flip', found 'rotate'", sets=["data.augment=[\"rotate\"]"]),
-    Bad("unknown_model", "model.name: expected one of 'mlp', 'cnn', 'resnet', 'vgg', found 'resnext'", sets=["model.name=resnext"]),
+    Bad("unknown_model", "model.name: expected one of 'mlp', 'cnn', 'resnet', 'vgg', 'sequential', found 'resnext'", sets=["model.name=resnext"]),
     Bad("unknown_optimizer", "found 'adamx'; did you mean 'adamw'?", sets=["optimizer.name=adamx"]),
     Bad("unknown_schedule", "found 'cosin'; did you mean 'cosine'?", sets=["schedule.name=cosin"]),
     Bad("unknown_format", "'images', 'synthetic', found 'png'", sets=["data.format=png"]),
@@ -200,6 +200,9 @@ VALUES = [
     Bad("scale_of_fp32", "compute = \"fp32\" runs at scale 1", sets=["precision.compute=fp32", "precision.loss_scale=2"]),
     Bad("betas_one", "optimizer.betas: expected 2 values, found 1", sets=["optimizer.name=adamw", "optimizer.betas=[0.9]"]),
     Bad("betas_range", "optimizer.betas: expected a value in [0, 1), found 1", sets=["optimizer.name=adamw", "optimizer.betas=[0.9, 1]"]),
+    Bad("lion_betas", "optimizer.betas: expected a value in [0, 1), found 1", sets=["optimizer.name=lion", "optimizer.betas=[1, 0.9]"]),
+    Bad("rmsprop_eps", "optimizer.eps: expected a value > 0, found 0", sets=["optimizer.name=rmsprop", "optimizer.eps=0"]),
+    Bad("lars_trust", "optimizer.trust: expected a value > 0, found 0", sets=["optimizer.name=lars", "optimizer.trust=0"]),
     Bad("mean_and_std", "data.std: expected as many values as data.mean has, 2; found 1", sets=["data.mean=[1, 2]"]),
     Bad("group_without_pattern", "config.toml:14:1: optimizer.groups[0].pattern: missing", add="[[optimizer.groups]]\nlr_scale = 1"),
     Bad("group_unknown_key", "config.toml:16:1: optimizer.groups[0].lr: unknown key (known: pattern, lr_scale, weight_decay)",
@@ -213,14 +216,40 @@ VALUES = [
     Bad("unknown_placeholder", "no placeholder but {{name}}", sets=["run.output={folder}/{{date}}"]),
 ]
 
+
+
+def layers(text):
+    """A config with this network in one line."""
+    return VALID.replace('"mlp"', '"sequential"').replace("hidden = [8]", f"layers = [{text}]")
+
+
 DATA_ROWS = [
     Bad("mean_of_three_channels", "channel", sets=["data.mean=[1, 2, 3]", "data.std=[1, 2, 3]"]),
     Bad("too_many_stages", "model.channels: 4 stages halve a 8x8 image to nothing; at most 3 fit",
         text=VALID.replace('"mlp"', '"cnn"').replace("hidden = [8]", "channels = [4, 4, 4, 4]")),
     Bad("group_matches_nothing", "optimizer.groups[0].pattern: 'fc9.*' matches no parameter, did you mean 'fc1.*'?",
         sets=["optimizer.groups=[{pattern = \"fc9.*\"}]"]),
-    Bad("group_comes_too_late", "optimizer.groups[1].pattern: every parameter that '*.bias' matches belongs to an earlier group",
+    Bad("group_comes_too_late", "optimizer.groups[1].pattern: every parameter that '*.bias' matches is frozen or belongs to an earlier group",
         sets=["optimizer.groups=[{pattern = \"*\"}, {pattern = \"*.bias\"}]"]),
+    Bad("vgg_depth", "model.depth = 12: VGG networks have depth 11, 13, 16 or 19",
+        text=VALID.replace('"mlp"', '"vgg"').replace("hidden = [8]", "depth = 12")),
+    Bad("no_layers", "model.layers: the network leaves [8, 8, 1] of an image [8, 8, 1], expected [10], a value per class",
+        text=VALID.replace('"mlp"', '"sequential"').replace("hidden = [8]", "")),
+    Bad("layer_kind", "model.layers[0].type: expected one of 'conv',", text=layers('{type = "cnv", channels = 4}')),
+    Bad("layer_key", "config.toml:7:27: model.layers[0].chanels: unknown key; did you mean 'channels'?",
+        text=layers('{type = "conv", chanels = 4}')),
+    Bad("layer_override", "--set model.layers[1].type=cnv: model.layers[1].type: expected one of",
+        text=layers('{type = "flatten"}, {type = "linear"}'), sets=["model.layers[1].type=cnv"]),
+    Bad("layer_does_not_fit", "config.toml:7:32: model.layers[1] (conv1): kernel 5 with padding 0 does not fit a 4x4 input",
+        text=layers('{type = "max_pool"}, {type = "conv", channels = 4, kernel = 5, padding = 0}')),
+    Bad("freeze_matches_nothing", "model.freeze: 'fc1.wieght' matches no parameter, did you mean 'fc1.weight'?",
+        sets=["model.freeze=[\"fc1.wieght\"]"]),
+    Bad("freeze_everything", "model.freeze: every parameter of the model is frozen", sets=["model.freeze=[\"*\"]"]),
+    Bad("group_of_frozen", "every parameter that 'fc1.*' matches is frozen", sets=["model.freeze=[\"fc1.*\"]",
+                                                                                "optimizer.groups=[{pattern = \"fc1.*\"}]"]),
+    Bad("fault_of_frozen", "MPDIST_FAULT: tensor fc1.weight is frozen", sets=["model.freeze=[\"fc1.*\"]"],
+        fault="overflow:step=1:rank=0:tensor=fc1.weight"),
+    Bad("lars_decoupled", "optimizer.decay: expected \"coupled\" with name = \"lars\"", sets=["optimizer.name=lars", "optimizer.weight_decay=0.1"]),
     Bad("model_beyond_memory", "memory", code=INTERNAL, sets=["model.hidden=[10000000000]"]),
     Bad("fault_kind", "MPDIST_FAULT", fault="overflw:step=1:rank=0:tensor=fc1.weight"),
     Bad("fault_tensor", "MPDIST_FAULT", fault="overflow:step=1:rank=0:tensor=fc9.weight"),
@@ -319,6 +348,8 @@ RANK_ROWS = [
     command_line("mpi_inspect_no_file", "no such file", "inspect", "{folder}/none.h5", ranks=2),
     Bad("mpi_syntax", "config.toml:1:", text="[run\n", ranks=2),
     Bad("mpi_unknown_key", "unknown key; did you mean 'lr'?", add="[optimizer]\nlearning_rate = 1", ranks=8),
+    Bad("mpi_layer_does_not_fit", "model.layers[0] (residual1): no 1x1 convolution makes",
+        text=layers('{type = "residual", layers = [{type = "conv", channels = 2, padding = 0}]}'), ranks=8),
     Bad("mpi_bad_override", "--set optimizer.lr=x: optimizer.lr: expected a number", sets=["optimizer.lr=x"], ranks=2),
     Bad("mpi_ranks_do_not_fit", "3 ranks do not fit batch.shards = 8: start with 1, 2, 4, 8 ranks", ranks=3),
     Bad("mpi_fault", "MPDIST_FAULT", fault="overflow:step=1:rank=8:tensor=fc1.weight", ranks=8),
@@ -364,8 +395,8 @@ class RanksDiffer(RunTest):
         with open(config, "w", encoding="utf-8") as file:
             file.write(VALID.replace("{folder}", self.folder))
         with open(script, "w", encoding="utf-8") as file:
-            file.write(f'exec "{os.path.abspath(PROGRAM)}" "{config}" --set optimizer.lr=0.$((OMPI_COMM_WORLD_RANK + 1))')
-        done = subprocess.run(["mpirun", "-np", "2", "sh", script], env=environment(), capture_output=True, text=True,
+            file.write(f'exec "{os.path.abspath(PROGRAM)}" "{config}" --set optimizer.lr=0.$((${OMPI_COMM_WORLD_RANK:-$PMI_RANK} + 1))')
+        done = subprocess.run([MPIEXEC, "-n", "2", "sh", script], env=environment(), capture_output=True, text=True,
                               timeout=MPI_S, check=False)
         lines = [line for line in done.stderr.splitlines() if line.startswith("mpdist:")]
         self.assertEqual(done.returncode, USAGE, done.stderr)

@@ -4,7 +4,7 @@ import os
 import subprocess
 import unittest
 
-from program import CNN, CONFIG, PROGRAM, RunTest, environment, run
+from program import CNN, CONFIG, PROGRAM, SGD, RunTest, environment, run
 
 
 class Commands(RunTest):
@@ -39,7 +39,7 @@ class Commands(RunTest):
     def test_check_prints_the_plan_and_makes_nothing(self):
         config = self.path("c.toml")
         with open(config, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(output=self.path("out"), model=CNN))
+            file.write(CONFIG.format(output=self.path("out"), model=CNN, optimizer=SGD))
         text = self.said("check", config, "--ranks", "4")
         self.assertRegex(text, r"ranks that fit +1, 2, 4, 8\n")
         self.assertRegex(text, r"ranks +4: 2 shards of 8 samples each\n")

@@ -5,7 +5,7 @@ import os
 import unittest
 
 from job import Job
-from program import CNN, CONFIG, RunTest, run
+from program import CNN, CONFIG, SGD, RunTest, run
 
 SETTINGS = ["fp32", "fp16-unscaled", "fp16-constant", "fp16-dynamic", "bf16"]
 USAGE = 2
@@ -15,7 +15,7 @@ class PrecisionStudy(RunTest):
     def config(self, name):
         path = self.path(name + ".toml")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(output=self.path(name), model=CNN))
+            file.write(CONFIG.format(output=self.path(name), model=CNN, optimizer=SGD))
         return path
 
     def study(self, name, *options, ranks=2, code=0):

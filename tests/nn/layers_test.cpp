@@ -12,6 +12,7 @@
 #include "src/nn/activation.hpp"
 #include "src/nn/batch_norm.hpp"
 #include "src/nn/conv2d.hpp"
+#include "src/nn/join.hpp"
 #include "src/nn/linear.hpp"
 #include "src/nn/loss.hpp"
 #include "src/nn/pooling.hpp"
@@ -72,6 +73,20 @@ TEST(Layers, BatchNormWithResidualMatchesFiniteDifferences) {
   n.forward = [&](const nn::Pass& p, const Tensor& x) {
     const nn::Variable y = norm1(p, stem(p, {x}));
     return head(p, nn::global_average_pool(p, mean, norm2(p, inner(p, y), y)));
+  };
+  n.finish({6, 6, 2});
+  n.check_directional_derivatives();
+}
+
+TEST(Layers, SumsAndConcatenationsMatchFiniteDifferences) {
+  Network n;
+  const nn::Conv2d left(n.store, "left", {.in = 2, .out = 4, .kernel = 3, .geometry = {.padding = 1}});
+  const nn::Conv2d right(n.store, "right", {.in = 2, .out = 4, .kernel = 1});
+  const nn::Linear head(n.store, "head", 4 + 4 + 2, 3, false);
+  const std::string sum = "sum", twice = "twice", all = "all", mean = "mean";
+  n.forward = [&](const nn::Pass& p, const Tensor& x) {
+    const nn::Variable a = left(p, {x}), b = nn::add(p, sum, a, right(p, {x}));
+    return head(p, nn::global_average_pool(p, mean, nn::concat(p, all, {b, nn::add(p, twice, a, a), {x}})));
   };
   n.finish({6, 6, 2});
   n.check_directional_derivatives();

@@ -85,6 +85,56 @@ TEST_F(TapeTest, ParameterUsedTwiceIsReadyAfterItsLastUseWithTheSum) {
   }
 }
 
+TEST_F(TapeTest, FrozenParametersAreNeverReadyAndTheOthersGetTheSameGradients) {
+  for (const char* pattern : {"none", "*.bias", "second.weight", "second.*", "first.*"}) {
+    ParameterStore own;
+    const nn::Linear first(own, "first", 6, 5, true), second(own, "second", 5, 5, false),
+        third(own, "third", 5, 3, false);
+    own.freeze(pattern);
+    own.finalize(DType::fp32, 1);
+    ready.clear();
+    nn::Tape t(stream, own, [&](const Parameter& p, const Tensor&) { ready.push_back(p.name); });
+    const nn::Pass pass{.stream = stream, .parameters = own, .tape = &t};
+    const nn::Variable middle = first(pass, {images(2, 6)});
+    EXPECT_EQ(middle.node < 0, std::string(pattern) == "first.*") << pattern;
+    nn::softmax_cross_entropy(pass, "loss", third(pass, second(pass, second(pass, middle))), labels({0, 2}), 0, 1);
+    t.backward();
+    std::vector<std::string> expected;
+    for (const Parameter* p : own.trainable_parameters()) expected.push_back(p->name);
+    EXPECT_EQ(ready, expected) << pattern;
+  }
+}
+
+TEST_F(TapeTest, AFrozenWeightLeavesTheGradientOfItsBiasAsItWas) {
+  std::vector<double> bias[2];
+  for (const bool frozen : {false, true}) {
+    ParameterStore own;
+    const nn::Linear shared(own, "shared", 4, 4, false), head(own, "head", 4, 3, false);
+    if (frozen) own.freeze("shared.weight");
+    own.finalize(DType::fp32, 1);
+    nn::Tape t(stream, own, [&](const Parameter& p, const Tensor& gradient) {
+      if (p.name == "shared.bias") bias[frozen] = test::values_of(gradient);
+    });
+    const nn::Pass pass{.stream = stream, .parameters = own, .tape = &t};
+    const nn::Variable x = shared(pass, shared(pass, {images(3, 4)}));
+    nn::softmax_cross_entropy(pass, "loss", head(pass, x), labels({0, 1, 2}), 0, 1);
+    t.backward();
+  }
+  EXPECT_EQ(bias[0], bias[1]);
+  EXPECT_FALSE(bias[0].empty());
+}
+
+TEST_F(TapeTest, ActivationsOfAFrozenBeginningAreNotKept) {
+  const nn::Linear first(store, "first", 64, 64, true), second(store, "second", 64, 3, false);
+  store.freeze("first.*");
+  store.finalize(DType::fp16, 1);
+  const std::int64_t before = activations_now();
+  nn::Tape t = tape();
+  const nn::Pass pass{.stream = stream, .parameters = store, .tape = &t};
+  { const nn::Variable unused = nn::relu(pass, "relu", first(pass, {images(8, 64)})); }
+  EXPECT_EQ(activations_now(), before);
+}
+
 TEST_F(TapeTest, ActivationsAreFreedAsTheTapeUnwinds) {
   const nn::Linear first(store, "first", 64, 64, true), second(store, "second", 64, 3, false);
   store.finalize(DType::fp16, 1);

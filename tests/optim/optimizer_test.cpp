@@ -6,20 +6,30 @@
 #include <cmath>
 
 #include "src/optim/adamw.hpp"
+#include "src/optim/lars.hpp"
+#include "src/optim/rmsprop.hpp"
 #include "src/optim/sgd.hpp"
 #include "tests/optim/small_store.hpp"
 
 namespace mpdist::optim {
 namespace {
 
-std::unique_ptr<Optimizer> make_default(const char* name, const OptimizerOptions& common, ParameterStore& store) {
+std::unique_ptr<Optimizer> make_default(const std::string& name, const OptimizerOptions& common,
+                                        ParameterStore& store) {
   return entry_of(name).make(*entry_of(name).options(), common, store);
 }
 
-TEST(Optimizer, RegistryKnowsSgdAndAdamw) {
-  ASSERT_EQ(optimizers().size(), 2u);
-  EXPECT_EQ(optimizers()[0].name, "sgd");
-  EXPECT_EQ(optimizers()[1].name, "adamw");
+const std::vector<std::string> kAll = {"sgd", "adamw", "rmsprop", "lion", "lars", "lamb"};
+
+/// How the optimizer decays in the tests that need some: lars knows one way.
+const char* decay_of(const std::string& name) {
+  return name == "lars" ? "coupled" : "decoupled";
+}
+
+TEST(Optimizer, TheRegistryKnowsAll) {
+  std::vector<std::string> names;
+  for (const OptimizerEntry& entry : optimizers()) names.push_back(entry.name);
+  EXPECT_EQ(names, kAll);
 }
 
 TEST(Optimizer, SegmentsCoverEveryParameterAndOnlyWeightsDecay) {
@@ -32,6 +42,7 @@ TEST(Optimizer, SegmentsCoverEveryParameterAndOnlyWeightsDecay) {
     EXPECT_EQ(segments[i].elements, 5);
     EXPECT_EQ(segments[i].lr_scale, 1.0F);
     EXPECT_EQ(segments[i].decay, p.role == ParameterRole::weight ? 0.25F : 0.0F) << p.name;
+    EXPECT_EQ(segments[i].adapted, p.role == ParameterRole::weight) << p.name;
   }
 }
 
@@ -60,8 +71,9 @@ TEST(Optimizer, TheFirstGroupThatMatchesDecides) {
 }
 
 TEST(Optimizer, NormsAndBiasesDoNotDecay) {
-  for (const char* name : {"sgd", "adamw"}) {
+  for (const std::string& name : kAll) {
     for (const char* decay : {"decoupled", "coupled"}) {
+      if (name == "lars" && std::string(decay) == "decoupled") continue;
       SmallStore small(3);
       const auto optimizer = make_default(name, {.weight_decay = 0.5, .decay = decay}, small.store);
       optimizer->update(small.stream, {.gradient = small.gradient, .lr = 0.1F});
@@ -104,7 +116,7 @@ TEST(Optimizer, SlotsAreNamedAndZeroAtFirst) {
   plain.momentum = 0;
   EXPECT_TRUE(make_sgd(plain, {}, small.store)->slots().empty());
   std::vector<std::string> names;
-  for (const char* name : {"sgd", "adamw"}) {
+  for (const std::string& name : kAll) {
     const auto optimizer = make_default(name, {}, small.store);
     for (const Slot& slot : optimizer->slots()) {
       names.push_back(slot.name);
@@ -112,20 +124,49 @@ TEST(Optimizer, SlotsAreNamedAndZeroAtFirst) {
       for (float value : slot.values.span<float>()) EXPECT_EQ(value, 0.0F);
     }
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"momentum", "m", "v"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"momentum", "m", "v", "square", "m", "momentum", "m", "v"}));
+}
+
+TEST(Optimizer, RmspropHasTheSlotsOfItsVariants) {
+  SmallStore small(2);
+  RmspropOptions options;
+  options.centered = true;
+  options.momentum = 0.5;
+  std::vector<std::string> names;
+  for (const Slot& slot : make_rmsprop(options, {}, small.store)->slots()) names.push_back(slot.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"square", "mean", "momentum"}));
+}
+
+TEST(Optimizer, FrozenParametersHaveNoSlotsAndStayAsTheyAre) {
+  for (const std::string& name : kAll) {
+    ParameterStore store;
+    store.add("frozen", "weight", {40}, ParameterRole::weight, Initializer::ones);
+    store.add("fc", "weight", {40}, ParameterRole::weight, Initializer::ones);
+    store.freeze("frozen.*");
+    store.finalize(DType::fp16, 1);
+    const auto optimizer = make_default(name, {.weight_decay = 0.5, .decay = decay_of(name)}, store);
+    for (const Slot& slot : optimizer->slots()) EXPECT_EQ(slot.values.elements(), 64) << name;
+    Tensor gradient({store.trainable_elements()}, DType::fp16, MemoryKind::gradients);
+    for (std::int64_t i = 0; i < gradient.elements(); ++i) gradient.data<half>()[i] = to_half(1);
+    Stream stream;
+    optimizer->update(stream, {.gradient = gradient, .lr = 0.1F});
+    EXPECT_NE(store.master(*store.find("fc.weight")).data<float>()[39], 1.0F) << name;
+    for (float value : store.master(*store.find("frozen.weight")).span<float>()) EXPECT_EQ(value, 1.0F) << name;
+    for (half value : store.working(*store.find("frozen.weight")).span<half>()) EXPECT_EQ(value.bits, 0) << name;
+  }
 }
 
 TEST(Optimizer, RestoredSlotsContinueTheSameRun) {
-  for (const char* name : {"sgd", "adamw"}) {
+  for (const std::string& name : kAll) {
     SmallStore one(4), two(4);
-    const auto first = make_default(name, {.weight_decay = 0.01}, one.store);
+    const auto first = make_default(name, {.weight_decay = 0.01, .decay = decay_of(name)}, one.store);
     const auto run = [](Optimizer& optimizer, SmallStore& small, std::int64_t step) {
       const auto gradient = small.gradient_of<float>("fc.weight");
       for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] = static_cast<float>(step) - static_cast<float>(i);
       optimizer.update(small.stream, {.gradient = small.gradient, .lr = 0.1F, .step = step});
     };
     for (std::int64_t step = 1; step <= 3; ++step) run(*first, one, step);
-    const auto second = make_default(name, {.weight_decay = 0.01}, two.store);
+    const auto second = make_default(name, {.weight_decay = 0.01, .decay = decay_of(name)}, two.store);
     std::memcpy(two.store.master().raw(), one.store.master().raw(), one.store.master().bytes());
     for (std::size_t i = 0; i < first->slots().size(); ++i) {
       const Tensor from = first->slots()[i].values, to = second->slots()[i].values;
@@ -138,7 +179,7 @@ TEST(Optimizer, RestoredSlotsContinueTheSameRun) {
 }
 
 TEST(Optimizer, TheWorkingCopyIsTheRoundedMasterAndSaturates) {
-  for (const char* name : {"sgd", "adamw"}) {
+  for (const std::string& name : kAll) {
     SmallStore small(2, DType::fp16, DType::fp16);
     small.master("fc.weight")[0] = 0.1F;
     small.master("fc.weight")[1] = 70000;
@@ -167,6 +208,8 @@ TEST(Optimizer, ContradictoryKeysAreRefused) {
     options.betas = betas;
     EXPECT_THROW(make_adamw(options, {}, small.store), UsageError);
   }
+  EXPECT_THROW(make_lars({}, {.weight_decay = 0.1, .decay = "decoupled"}, small.store), UsageError);
+  EXPECT_NO_THROW(make_lars({}, {.weight_decay = 0, .decay = "decoupled"}, small.store));
 }
 
 TEST(Optimizer, AnUnfinishedStoreIsRefused) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ten steps of each optimizer against PyTorch's (tests/fixtures/optimizers.py), to 1e-6 relative.
+// Ten steps of each optimizer against PyTorch's, or the paper's formula in double precision
+// (tests/fixtures/optimizers.py), to 1e-6 relative.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -7,6 +8,10 @@
 #include <nlohmann/json.hpp>
 
 #include "src/optim/adamw.hpp"
+#include "src/optim/lamb.hpp"
+#include "src/optim/lars.hpp"
+#include "src/optim/lion.hpp"
+#include "src/optim/rmsprop.hpp"
 #include "src/optim/sgd.hpp"
 #include "tests/optim/small_store.hpp"
 
@@ -40,6 +45,20 @@ std::unique_ptr<Optimizer> adam(ParameterStore& store, const std::string& decay)
   return make_adamw(AdamwOptions(), {.weight_decay = 0.1, .decay = decay}, store);
 }
 
+std::unique_ptr<Optimizer> rmsprop(ParameterStore& store, double alpha, double momentum, bool centered, double decay) {
+  RmspropOptions options;
+  options.alpha = alpha;
+  options.momentum = momentum;
+  options.centered = centered;
+  return make_rmsprop(options, {.weight_decay = decay, .decay = "coupled"}, store);
+}
+
+std::unique_ptr<Optimizer> lars(ParameterStore& store) {
+  LarsOptions options;
+  options.trust = 0.02;
+  return make_lars(options, {.weight_decay = 0.1, .decay = "coupled"}, store);
+}
+
 const PeerCase kCases[] = {
     {"sgd_plain", [](ParameterStore& s) { return sgd(s, 0, false, 0); }},
     {"sgd_momentum", [](ParameterStore& s) { return sgd(s, 0.9, false, 0); }},
@@ -48,6 +67,13 @@ const PeerCase kCases[] = {
     {"sgd_nesterov_coupled", [](ParameterStore& s) { return sgd(s, 0.9, true, 0.1); }},
     {"adamw", [](ParameterStore& s) { return adam(s, "decoupled"); }},
     {"adam_coupled", [](ParameterStore& s) { return adam(s, "coupled"); }},
+    {"rmsprop_plain", [](ParameterStore& s) { return rmsprop(s, 0.99, 0, false, 0); }},
+    {"rmsprop_momentum_coupled", [](ParameterStore& s) { return rmsprop(s, 0.9, 0.9, false, 0.1); }},
+    {"rmsprop_centered", [](ParameterStore& s) { return rmsprop(s, 0.9, 0, true, 0); }},
+    {"rmsprop_centered_momentum", [](ParameterStore& s) { return rmsprop(s, 0.9, 0.5, true, 0); }},
+    {"lion", [](ParameterStore& s) { return make_lion(LionOptions(), {.weight_decay = 0.1}, s); }},
+    {"lars", [](ParameterStore& s) { return lars(s); }},
+    {"lamb", [](ParameterStore& s) { return make_lamb(LambOptions(), {.weight_decay = 0.1}, s); }},
 };
 
 class OptimizerPeer : public testing::TestWithParam<PeerCase> {};
@@ -75,7 +101,7 @@ TEST_P(OptimizerPeer, TenStepsAgree) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(PyTorch, OptimizerPeer, testing::ValuesIn(kCases),
+INSTANTIATE_TEST_SUITE_P(Fixture, OptimizerPeer, testing::ValuesIn(kCases),
                          [](const auto& peer) { return std::string(peer.param.name); });
 
 TEST(OptimizerPeer, EveryCaseOfTheFixtureIsTested) {

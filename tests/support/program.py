@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the built program in a scratch folder, alone or under mpirun; shared by the tests of whole runs.
 
-MPDIST names the program (ctest sets it). Every run has a time limit: a hang is a named failure.
+MPDIST names the program, MPIEXEC what starts its ranks (ctest sets them). Every run has a time limit: a hang is a named failure.
 """
 import glob
 import json
@@ -12,6 +12,7 @@ import tempfile
 import unittest
 
 PROGRAM = os.environ.get("MPDIST", "build/cpu/mpdist")
+MPIEXEC = os.environ.get("MPIEXEC", "mpirun")  # that of the MPI library which the program was built with
 MPI_ENVIRONMENT = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -37,7 +38,6 @@ scale_interval = 5
 
 [model]
 {model}
-dropout = 0.25
 label_smoothing = 0.05
 
 [data]
@@ -50,10 +50,7 @@ classes = 5
 augment = ["crop", "flip"]
 
 [optimizer]
-name = "sgd"
-lr = 0.05
-momentum = 0.9
-nesterov = true
+{optimizer}
 weight_decay = 1e-3
 clip_norm = 2.0
 ema_decay = 0.9
@@ -67,9 +64,18 @@ every = 1
 """
 
 
-# The networks of the small run: keys of [model] beside dropout and label_smoothing.
-CNN = 'name = "cnn"\nchannels = [4, 8]\nhidden = 16'
-RESNET = 'name = "resnet"\ndepth = 20\nwidth = 4'
+# The networks of the small run: keys of [model] beside label_smoothing; its optimizer: keys beside weight_decay.
+CNN = 'name = "cnn"\nchannels = [4, 8]\nhidden = 16\ndropout = 0.25'
+RESNET = 'name = "resnet"\ndepth = 20\nwidth = 4\ndropout = 0.25'
+SGD = 'name = "sgd"\nlr = 0.05\nmomentum = 0.9\nnesterov = true'
+VGG = 'name = "vgg"\ndepth = 11\nwidth = 4\nnorm = true'
+SEQUENTIAL = """name = "sequential"
+layers = [
+  {type = "conv", channels = 4, norm = true, activation = "relu"},
+  {type = "residual", repeat = 2, layers = [
+    {type = "conv", channels = 8, norm = true, activation = "relu"}, {type = "conv", channels = 8, stride = 2, norm = true}]},
+  {type = "branch", activation = "gelu", paths = [{}, {layers = [{type = "max_pool", window = 3, stride = 1, padding = 1}]}]},
+  {type = "dropout", probability = 0.25}, {type = "linear"}]"""
 
 
 class Finished:
@@ -91,7 +97,7 @@ def environment(extra=None):
 
 
 def command(arguments, ranks=None):
-    prefix = [] if ranks is None else ["mpirun", "-np", str(ranks)]
+    prefix = [] if ranks is None else [MPIEXEC, "-n", str(ranks)]
     return prefix + [PROGRAM] + [str(a) for a in arguments]
 
 
@@ -111,11 +117,11 @@ class RunTest(unittest.TestCase):
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
 
-    def train(self, name, ranks, *settings, model=CNN, env=None, expect=0, timeout=120):
+    def train(self, name, ranks, *settings, model=CNN, optimizer=SGD, env=None, expect=0, timeout=120):
         """Trains into folder `name` with `--set` settings; fails the test unless the exit code is `expect`."""
         config = self.path(name + ".toml")
         with open(config, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(output=self.path(name), model=model))
+            file.write(CONFIG.format(output=self.path(name), model=model, optimizer=optimizer))
         arguments = [config]
         for setting in settings:
             arguments += ["--set", setting]

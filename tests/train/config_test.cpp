@@ -246,7 +246,7 @@ INSTANTIATE_TEST_SUITE_P(Config, BadConfig, testing::ValuesIn(kBadTexts),
 
 TEST(Config, a_missing_required_key_names_what_is_known) {
   EXPECT_NE(complaint("[run]\nsteps = 1\n")
-                .find("file.toml: model.name: missing; it has no default (known: mlp, cnn, resnet, vgg)"),
+                .find("file.toml: model.name: missing; it has no default (known: mlp, cnn, resnet, vgg, sequential)"),
             std::string::npos)
       << complaint("[run]\nsteps = 1\n");
 }

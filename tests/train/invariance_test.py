@@ -2,7 +2,7 @@
 """The same bits at any number of ranks, resumed or not: DESIGN 6, on whole runs."""
 import unittest
 
-from program import RESNET, RunTest
+from program import RESNET, SEQUENTIAL, VGG, RunTest
 
 
 class Invariance(RunTest):
@@ -22,6 +22,46 @@ class Invariance(RunTest):
         self.remove_after("resumed", 6)
         self.train("resumed", 2, model=RESNET)
         self.assert_same_tensors(self.checkpoint("whole"), self.checkpoint("resumed"))
+
+    def test_networks_in_toml_and_vgg_on_1_2_8_ranks(self):
+        for name, model in (("sequential", SEQUENTIAL), ("vgg", VGG)):
+            for ranks in (1, 2, 8):
+                self.train(f"{name}_{ranks}", ranks, "run.steps=4", model=model)
+                self.assert_same_tensors(self.checkpoint(f"{name}_1", 4), self.checkpoint(f"{name}_{ranks}", 4))
+        self.train("whole", 1, model=SEQUENTIAL)
+        self.train("resumed", 4, "checkpoint.every=3", "checkpoint.keep=20", model=SEQUENTIAL)
+        self.remove_after("resumed", 6)
+        self.train("resumed", 2, model=SEQUENTIAL)
+        self.assert_same_tensors(self.checkpoint("whole"), self.checkpoint("resumed"))
+
+    def test_every_optimizer_keeps_the_bits_on_other_ranks_and_over_a_resume(self):
+        optimizers = {
+            "adamw": "lr = 0.01",
+            "rmsprop": "lr = 0.001\nmomentum = 0.5\ncentered = true",
+            "lion": "lr = 0.001",
+            "lars": 'lr = 1.0\ndecay = "coupled"',
+            "lamb": "lr = 0.01",
+        }
+        for name, keys in optimizers.items():
+            optimizer = f'name = "{name}"\n{keys}'
+            self.train(name, 1, optimizer=optimizer)
+            self.train(name + "_resumed", 8, "checkpoint.every=5", "checkpoint.keep=20", optimizer=optimizer)
+            self.assert_same_tensors(self.checkpoint(name), self.checkpoint(name + "_resumed"))
+            self.remove_after(name + "_resumed", 5)
+            self.train(name + "_resumed", 2, optimizer=optimizer)
+            self.assert_same_tensors(self.checkpoint(name), self.checkpoint(name + "_resumed"))
+
+    def test_frozen_parameters_and_groups_keep_the_bits(self):
+        groups = '[{pattern = "*.bias", lr_scale = 2}, {pattern = "*", weight_decay = 0.01}]'
+        settings = ('model.freeze=["conv1.*", "fc1.bias"]', "optimizer.groups=" + groups)
+        self.train("one", 1, *settings)
+        self.train("resumed", 4, "checkpoint.every=5", "checkpoint.keep=20", *settings)
+        self.assert_same_tensors(self.checkpoint("one"), self.checkpoint("resumed"))
+        self.remove_after("resumed", 5)
+        refused = self.train("resumed", 2, settings[0], expect=2)
+        self.assertIn("optimizer.groups: 2 tables in the checkpoint, 0 tables in the config", refused.err)
+        self.train("resumed", 2, *settings)
+        self.assert_same_tensors(self.checkpoint("one"), self.checkpoint("resumed"))
 
     def test_types_differ_after_one_step(self):
         for compute in ("fp16", "bf16", "fp32"):

@@ -84,6 +84,40 @@ TEST_F(Metrics, AStepHasTheKeysOfTheDesign) {
   EXPECT_EQ(lines()[0], expected);
 }
 
+TEST_F(Metrics, TelemetryGivesTheRangesOfEveryTensor) {
+  precision::TensorRange weight{.name = "fc.weight"}, nothing{.name = "fc", .operation = "linear"};
+  weight.counts.finite[static_cast<std::size_t>(-16 - kernels::ExponentCounts::kLowest)] = 1;
+  weight.counts.finite[static_cast<std::size_t>(-14 - kernels::ExponentCounts::kLowest)] = 2;
+  weight.counts.zero = nothing.counts.zero = 1;
+  const precision::TensorRange gradients[] = {weight}, activations[] = {nothing};
+  MetricsWriter(directory_)
+      .telemetry({.step = 3,
+                  .attempted = 4,
+                  .loss_scale = 1024,
+                  .compute = "fp16",
+                  .wire = "fp32",
+                  .gradients = gradients,
+                  .activation_gradients = activations});
+  const json all = lines().at(0);
+  EXPECT_EQ(all.at("gradient_type"), "fp32");
+  EXPECT_EQ(all.at("recommended_scale"), 16777216);
+  EXPECT_EQ(all.at("gradients"), json::array({{{"tensor", "fc.weight"},
+                                               {"elements", 4},
+                                               {"zero_percent", 25.0},
+                                               {"subnormal_percent", 25.0},
+                                               {"lost_at_scale_1_percent", 50.0},
+                                               {"nonfinite", 0},
+                                               {"headroom_doublings", 29},
+                                               {"recommended_scale", 16777216.0},
+                                               {"lowest_exponent", -16},
+                                               {"lowest_exponent_unscaled", -26},
+                                               {"counts_per_exponent", {1, 0, 2}}}}));
+  const json empty = all.at("activation_gradients").at(0);
+  EXPECT_EQ(empty.at("operation"), "linear");
+  EXPECT_TRUE(empty.at("headroom_doublings").is_null());
+  EXPECT_EQ(empty.at("counts_per_exponent"), json::array());
+}
+
 TEST_F(Metrics, EveryEventIsOneLineWithItsKeys) {
   MetricsWriter writer(directory_);
   writer.start({.name = "run",

@@ -9,31 +9,15 @@
 #include <string>
 #include <vector>
 
-#include "src/hdf5/file.hpp"
 #include "src/train/shard_pass.hpp"
+#include "tests/support/fixture.hpp"
 #include "tests/train/step_harness.hpp"
 
 namespace mpdist {
 namespace {
 
-std::vector<float> read_floats(const hdf5::Dataset& dataset) {
-  const auto count = static_cast<std::size_t>(dataset.shape().elements());
-  std::vector<float> values(count);
-  if (dataset.dtype() == DType::fp64) {
-    std::vector<double> wide(count);
-    dataset.read(wide.data());
-    std::copy(wide.begin(), wide.end(), values.begin());
-  } else {
-    dataset.read(values.data());
-  }
-  return values;
-}
-
-double number(const hdf5::Group& group, const std::string& name) {
-  const hdf5::Scalar value = group.attribute(name);
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
-  return std::get<double>(value);
-}
+using test::number;
+using test::read_floats;
 
 struct Fixture {
   hdf5::Group group;

@@ -123,5 +123,23 @@ TEST(ConsoleReporter, StartCheckpointAndEndSayWhatRuns) {
                 "stopped after 1 min 01 s: step 90, 92 batches, 2 skipped"}));
 }
 
+TEST(ConsoleReporter, TelemetryIsOneLine) {
+  precision::TensorRange large{.name = "fc.weight"}, small{.name = "fc", .operation = "linear"};
+  large.counts.finite[static_cast<std::size_t>(10 - kernels::ExponentCounts::kLowest)] = 3;
+  large.counts.zero = 1;
+  small.counts.finite[static_cast<std::size_t>(-20 - kernels::ExponentCounts::kLowest)] = 1;
+  small.counts.nonfinite = 1;
+  const precision::TensorRange gradients[] = {large}, activations[] = {small};
+  Screen screen;
+  ConsoleReporter reporter(screen.console(false, 0));
+  reporter.telemetry({.attempted = 5, .loss_scale = 64, .gradients = gradients, .activation_gradients = activations});
+  reporter.telemetry({.attempted = 5, .loss_scale = 64, .gradients = gradients});
+  EXPECT_EQ(screen.lines.at(0),
+            "batch 5 at scale 64: gradients 25.0 % zero, 0.0 % subnormal, 25.0 % lost at scale 1, 5 doublings left; "
+            "activation gradients 0.0 % zero, 50.0 % subnormal, 50.0 % lost at scale 1, 1 not finite; recommended "
+            "scale 32");
+  EXPECT_TRUE(screen.lines.at(1).ends_with("; recommended scale 512")) << screen.lines[1];
+}
+
 }  // namespace
 }  // namespace mpdist::train

@@ -28,7 +28,9 @@ void disturb(TrainingState& state, Stream& stream) {
 }
 
 TEST(State, ACheckpointRestoresAllOfItAndTheWorkingCopy) {
-  for (const char* optimizer : {"name = \"sgd\"\nmomentum = 0.9\n", "name = \"adamw\"\n"}) {
+  for (const char* optimizer :
+       {"name = \"sgd\"\nmomentum = 0.9\n", "name = \"adamw\"\n", "name = \"lion\"\n",
+        "name = \"rmsprop\"\ncentered = true\nmomentum = 0.5\n", "name = \"lars\"\n", "name = \"lamb\"\n"}) {
     StepHarness saved = make(optimizer), restored = make(optimizer);
     disturb(*saved.state, saved.stream);
     from_checkpoint(*restored.state, to_checkpoint(*saved.state, saved.config, {.samples = 1000}), "a file",

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
+#include "kernels/threads.hpp"
 #include "src/optim/schedule.hpp"
 #include "src/train/config.hpp"
 #include "src/train/step.hpp"
@@ -28,6 +29,7 @@ struct StepHarness {
 
   StepHarness(const std::string& toml, Shape image_shape, std::int64_t class_count, const std::string& fault_text = "")
       : config(train::parse_config(toml, "test.toml", {})), image(image_shape), classes(class_count) {
+    kernels::cpu::set_threads(static_cast<int>(config.run.threads_per_rank));
     plan = train::make_plan(config, 1000, 1);
     state = std::make_unique<train::TrainingState>(config, image, classes, stream);
     for (const optim::ScheduleEntry& entry : optim::schedules()) {

@@ -86,13 +86,27 @@ TEST_P(ASkip, IsAsIfItHadNeverBeen) {
   EXPECT_EQ(skipping.state->skipped, 1);
 }
 
+/// "adamwForward"
+std::string name_of_skip(const ::testing::TestParamInfo<Skip>& c) {
+  const std::string optimizer = c.param.optimizer;
+  const std::size_t begin = optimizer.find('"') + 1;
+  return optimizer.substr(begin, optimizer.find('"', begin) - begin) +
+         (c.param.fault[0] == 'n' ? "Forward" : "Backward");
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Step, ASkip,
     ::testing::Values(Skip{"name = \"sgd\"\nmomentum = 0.9\n", "overflow:step=2:rank=0:shard=1:tensor=fc1.weight"},
                       Skip{"name = \"sgd\"\nmomentum = 0.9\n", "nan-activation:step=2:rank=0:shard=1:layer=fc1"},
                       Skip{"name = \"adamw\"\nlr = 0.01\n", "overflow:step=2:rank=0:shard=3:tensor=fc2.bias"},
-                      Skip{"name = \"adamw\"\nlr = 0.01\n", "nan-activation:step=2:rank=0:shard=0:layer=fc2"}),
-    [](const auto& c) { return std::string(c.index < 2 ? "sgd" : "adamw") + (c.index % 2 ? "Forward" : "Backward"); });
+                      Skip{"name = \"adamw\"\nlr = 0.01\n", "nan-activation:step=2:rank=0:shard=0:layer=fc2"},
+                      Skip{"name = \"rmsprop\"\nmomentum = 0.5\ncentered = true\nlr = 0.01\n",
+                           "overflow:step=2:rank=0:shard=2:tensor=fc1.bias"},
+                      Skip{"name = \"lion\"\nlr = 0.01\n", "overflow:step=2:rank=0:shard=1:tensor=fc1.weight"},
+                      Skip{"name = \"lars\"\ndecay = \"coupled\"\n",
+                           "overflow:step=2:rank=0:shard=1:tensor=fc2.weight"},
+                      Skip{"name = \"lamb\"\nlr = 0.01\n", "overflow:step=2:rank=0:shard=1:tensor=fc1.weight"}),
+    name_of_skip);
 
 TEST(Step, NonFiniteForwardLeavesScaleAndTrackerAlone) {
   StepHarness h = make(toml(), "nan-activation:step=1:rank=0:layer=fc1");
