@@ -223,6 +223,24 @@ def layers(text):
     return VALID.replace('"mlp"', '"sequential"').replace("hidden = [8]", f"layers = [{text}]")
 
 
+RESNET = VALID.replace('"mlp"\nhidden = [8]', '"resnet"')
+
+RESNET_ROWS = [
+    Bad("resnet_depth", "model.depth = 21: residual networks of this kind have depth 20, 32, 44, 56, 110", sets=["model.depth=21"]),
+    Bad("resnet_shallow", "model.depth: expected a value >= 18, found 8", sets=["model.depth=8"]),
+    Bad("resnet_width", "model.width: expected a value >= 1, found 0", sets=["model.width=0"]),
+    Bad("resnet_dropout", "model.dropout: expected a value in [0, 0.99], found 1", sets=["model.dropout=1"]),
+    Bad("resnet_momentum_zero", "model.norm_momentum: expected a value in (0, 1], found 0", sets=["model.norm_momentum=0"]),
+    Bad("resnet_momentum_large", "model.norm_momentum: expected a value in (0, 1], found 1.5", sets=["model.norm_momentum=1.5"]),
+    Bad("resnet_misspelt_key", "model.norm_momentun: unknown key; did you mean 'norm_momentum'?", sets=["model.norm_momentun=0.1"]),
+    Bad("resnet_oblong", "model resnet needs square images, found 8x9", sets=["data.width=9"]),
+    Bad("resnet_fault_tensor", "MPDIST_FAULT", fault="overflow:step=1:rank=0:tensor=stage4.block1.conv1.weight"),
+    Bad("resnet_fault_layer", "MPDIST_FAULT", fault="nan-activation:step=1:rank=0:layer=stage1.block4.conv1"),
+    Bad("mpi_resnet_depth", "model.depth = 21: residual networks", sets=["model.depth=21"], ranks=8),
+]
+for row in RESNET_ROWS:
+    row.text = RESNET
+
 DATA_ROWS = [
     Bad("mean_of_three_channels", "channel", sets=["data.mean=[1, 2, 3]", "data.std=[1, 2, 3]"]),
     Bad("too_many_stages", "model.channels: 4 stages halve a 8x8 image to nothing; at most 3 fit",
@@ -394,6 +412,20 @@ class BadInput(RunTest):
             self.assertFalse(os.path.exists(self.path(name)), "an output directory was left behind")
 
 
+class FoundInTheFirstStep(RunTest):
+    def test_a_shard_with_one_value_per_channel_is_refused_in_one_line(self):
+        """Only the forward pass knows what reaches a norm: the run has begun, and every rank finds it."""
+        config = self.path("config.toml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(RESNET.replace("{folder}", self.folder))
+        done = run([config, "--set", "model.depth=18", "--set", "batch.global=8"], 4, timeout=MPI_S)
+        self.assertEqual(done.code, USAGE, done.err)
+        line, = [line for line in done.lines() if "batch norm" in line]
+        self.assertIn("a shard has one value per channel", line)
+        self.assertIn("lower batch.shards, or raise batch.global or the image size", line)
+        self.assertIn("batch norm", done.lines()[-1])
+
+
 class RanksDiffer(RunTest):
     def test_the_key_that_differs_is_named_with_its_values(self):
         config, script = self.path("config.toml"), self.path("rank.sh")
@@ -411,7 +443,7 @@ class RanksDiffer(RunTest):
 
 
 def add_rows():
-    for bad in COMMAND_LINES + TEXTS + VALUES + DATA_ROWS + IDX_ROWS + CIFAR_ROWS + HDF5_ROWS + IMAGE_ROWS + RANK_ROWS:
+    for bad in COMMAND_LINES + TEXTS + VALUES + RESNET_ROWS + DATA_ROWS + IDX_ROWS + CIFAR_ROWS + HDF5_ROWS + IMAGE_ROWS + RANK_ROWS:
         name = "test_" + bad.name
         assert not hasattr(BadInput, name), name
         setattr(BadInput, name, lambda self, bad=bad: self.check(bad))
