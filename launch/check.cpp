@@ -15,6 +15,7 @@
 #include "launch/shared_config.hpp"
 #include "src/checkpoint/folder.hpp"
 #include "src/train/datasets.hpp"
+#include "src/train/initial_weights.hpp"
 #include "src/train/memory.hpp"
 #include "src/train/plan.hpp"
 #include "src/train/state.hpp"
@@ -101,6 +102,7 @@ int check(const ConfigArguments& arguments, int ranks) {
                                      ? fmt::format("dynamic from {}", config.precision.scaler.initial)
                                      : fmt::format("fixed at {}", config.precision.scaler_options().initial)));
   print_model(config, state);
+  if (train::starts_from_init(config)) print("weights from", train::read_initial_weights(state, config, stream).text());
   print_memory(train::forecast_memory(config, plan, state, data, augmentation, stream));
   print_output(config);
   return 0;

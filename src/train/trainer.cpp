@@ -10,6 +10,7 @@
 #include "src/train/datasets.hpp"
 #include "src/train/evaluator.hpp"
 #include "src/train/faults.hpp"
+#include "src/train/initial_weights.hpp"
 #include "src/train/registry.hpp"
 #include "src/train/run_log.hpp"
 #include "src/train/step.hpp"
@@ -54,6 +55,7 @@ class Trainer {
         state_(*model_state_),
         faults_(made_together(communicator, [&] { return checked_faults(); }), communicator.rank()) {
     agree();
+    take_initial_weights(state_, config, communicator, stream_);
   }
 
   ExitCode run();

@@ -223,6 +223,24 @@ def layers(text):
     return VALID.replace('"mlp"', '"sequential"').replace("hidden = [8]", f"layers = [{text}]")
 
 
+RESNET = VALID.replace('"mlp"\nhidden = [8]', '"resnet"')
+
+RESNET_ROWS = [
+    Bad("resnet_depth", "model.depth = 21: residual networks of this kind have depth 20, 32, 44, 56, 110", sets=["model.depth=21"]),
+    Bad("resnet_shallow", "model.depth: expected a value >= 18, found 8", sets=["model.depth=8"]),
+    Bad("resnet_width", "model.width: expected a value >= 1, found 0", sets=["model.width=0"]),
+    Bad("resnet_dropout", "model.dropout: expected a value in [0, 0.99], found 1", sets=["model.dropout=1"]),
+    Bad("resnet_momentum_zero", "model.norm_momentum: expected a value in (0, 1], found 0", sets=["model.norm_momentum=0"]),
+    Bad("resnet_momentum_large", "model.norm_momentum: expected a value in (0, 1], found 1.5", sets=["model.norm_momentum=1.5"]),
+    Bad("resnet_misspelt_key", "model.norm_momentun: unknown key; did you mean 'norm_momentum'?", sets=["model.norm_momentun=0.1"]),
+    Bad("resnet_oblong", "model resnet needs square images, found 8x9", sets=["data.width=9"]),
+    Bad("resnet_fault_tensor", "MPDIST_FAULT", fault="overflow:step=1:rank=0:tensor=stage4.block1.conv1.weight"),
+    Bad("resnet_fault_layer", "MPDIST_FAULT", fault="nan-activation:step=1:rank=0:layer=stage1.block4.conv1"),
+    Bad("mpi_resnet_depth", "model.depth = 21: residual networks", sets=["model.depth=21"], ranks=8),
+]
+for row in RESNET_ROWS:
+    row.text = RESNET
+
 DATA_ROWS = [
     Bad("mean_of_three_channels", "channel", sets=["data.mean=[1, 2, 3]", "data.std=[1, 2, 3]"]),
     Bad("too_many_stages", "model.channels: 4 stages halve a 8x8 image to nothing; at most 3 fit",
@@ -251,6 +269,10 @@ DATA_ROWS = [
         fault="overflow:step=1:rank=0:tensor=fc1.weight"),
     Bad("lars_decoupled", "optimizer.decay: expected \"coupled\" with name = \"lars\"", sets=["optimizer.name=lars", "optimizer.weight_decay=0.1"]),
     Bad("model_beyond_memory", "memory", code=INTERNAL, sets=["model.hidden=[10000000000]"]),
+    Bad("init_no_file", "model.init = \"{folder}/none.h5\": expected a checkpoint (step_*.h5), found no such file",
+        sets=["model.init={folder}/none.h5"]),
+    Bad("init_text", "not a checkpoint", code=DATA, sets=["model.init={folder}/a.h5"], files={"a.h5": b"x" * 1000}),
+    Bad("init_skip_alone", "model.init_skip: expected model.init beside it", sets=["model.init_skip=[\"fc*\"]"]),
     Bad("fault_kind", "MPDIST_FAULT", fault="overflw:step=1:rank=0:tensor=fc1.weight"),
     Bad("fault_tensor", "MPDIST_FAULT", fault="overflow:step=1:rank=0:tensor=fc9.weight"),
     Bad("fault_rank", "MPDIST_FAULT", fault="drop-gradient:step=1:rank=5"),
@@ -350,6 +372,7 @@ RANK_ROWS = [
     Bad("mpi_unknown_key", "unknown key; did you mean 'lr'?", add="[optimizer]\nlearning_rate = 1", ranks=8),
     Bad("mpi_layer_does_not_fit", "model.layers[0] (residual1): no 1x1 convolution makes",
         text=layers('{type = "residual", layers = [{type = "conv", channels = 2, padding = 0}]}'), ranks=8),
+    Bad("mpi_init_no_file", "model.init = \"none.h5\": expected a checkpoint", sets=["model.init=none.h5"], ranks=8),
     Bad("mpi_bad_override", "--set optimizer.lr=x: optimizer.lr: expected a number", sets=["optimizer.lr=x"], ranks=2),
     Bad("mpi_ranks_do_not_fit", "3 ranks do not fit batch.shards = 8: start with 1, 2, 4, 8 ranks", ranks=3),
     Bad("mpi_fault", "MPDIST_FAULT", fault="overflow:step=1:rank=8:tensor=fc1.weight", ranks=8),
@@ -389,6 +412,20 @@ class BadInput(RunTest):
             self.assertFalse(os.path.exists(self.path(name)), "an output directory was left behind")
 
 
+class FoundInTheFirstStep(RunTest):
+    def test_a_shard_with_one_value_per_channel_is_refused_in_one_line(self):
+        """Only the forward pass knows what reaches a norm: the run has begun, and every rank finds it."""
+        config = self.path("config.toml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(RESNET.replace("{folder}", self.folder))
+        done = run([config, "--set", "model.depth=18", "--set", "batch.global=8"], 4, timeout=MPI_S)
+        self.assertEqual(done.code, USAGE, done.err)
+        line, = [line for line in done.lines() if "batch norm" in line]
+        self.assertIn("a shard has one value per channel", line)
+        self.assertIn("lower batch.shards, or raise batch.global or the image size", line)
+        self.assertIn("batch norm", done.lines()[-1])
+
+
 class RanksDiffer(RunTest):
     def test_the_key_that_differs_is_named_with_its_values(self):
         config, script = self.path("config.toml"), self.path("rank.sh")
@@ -406,7 +443,7 @@ class RanksDiffer(RunTest):
 
 
 def add_rows():
-    for bad in COMMAND_LINES + TEXTS + VALUES + DATA_ROWS + IDX_ROWS + CIFAR_ROWS + HDF5_ROWS + IMAGE_ROWS + RANK_ROWS:
+    for bad in COMMAND_LINES + TEXTS + VALUES + RESNET_ROWS + DATA_ROWS + IDX_ROWS + CIFAR_ROWS + HDF5_ROWS + IMAGE_ROWS + RANK_ROWS:
         name = "test_" + bad.name
         assert not hasattr(BadInput, name), name
         setattr(BadInput, name, lambda self, bad=bad: self.check(bad))
