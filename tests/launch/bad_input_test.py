@@ -432,7 +432,7 @@ class RanksDiffer(RunTest):
         with open(config, "w", encoding="utf-8") as file:
             file.write(VALID.replace("{folder}", self.folder))
         with open(script, "w", encoding="utf-8") as file:
-            file.write(f'exec "{os.path.abspath(PROGRAM)}" "{config}" --set optimizer.lr=0.$((${OMPI_COMM_WORLD_RANK:-$PMI_RANK} + 1))')
+            file.write(f'exec "{os.path.abspath(PROGRAM)}" "{config}" --set optimizer.lr=0.$((${{OMPI_COMM_WORLD_RANK:-$PMI_RANK}} + 1))')
         done = subprocess.run([MPIEXEC, "-n", "2", "sh", script], env=environment(), capture_output=True, text=True,
                               timeout=MPI_S, check=False)
         lines = [line for line in done.stderr.splitlines() if line.startswith("mpdist:")]
