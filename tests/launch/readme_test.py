@@ -40,7 +40,7 @@ class Readme(unittest.TestCase):
         for name in ("build", "home", "bin"):
             (self.folder / name).mkdir()
         (self.folder / "build" / "cpu").symlink_to(os.path.abspath(BUILD))
-        (self.folder / "examples").symlink_to(SOURCE / "examples")
+        (self.folder / "docs").symlink_to(SOURCE / "docs")
         (self.folder / "bin" / "mpirun").symlink_to(shutil.which(MPIEXEC))
 
     def run_line(self, line):
@@ -59,10 +59,10 @@ class Readme(unittest.TestCase):
             self.assertEqual(done.returncode, 0, f"{line}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
             said[line] = done.stdout + done.stderr
         everything = "".join(said.values())
-        for expected in ("model           sequential: 14506 parameters", "step 100: accuracy 0.", "fresh: head.bias, head.weight",
+        for expected in ("model           sequential: 12186 parameters", "step 100: accuracy 0.", "fresh: head.bias, head.weight",
                          "done after", "two_paths: 7066 parameters", "model.channels (two_paths) = 16"):
             self.assertIn(expected, everything)
-        for run, step in (("my_net", 100), ("second", 20), ("two_paths", 200)):
+        for run, step in (("my_net", 100), ("second", 20), ("two_paths", 100)):
             self.assertTrue((self.folder / "runs" / run / "checkpoints" / f"step_{step:08d}.h5").is_file(), run)
 
     def test_the_error_shown_is_what_the_program_says(self):
@@ -74,7 +74,7 @@ class Readme(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr.splitlines()), (2, shown))
 
     def test_the_code_shown_is_that_of_the_example(self):
-        example = (SOURCE / "examples" / "own_model" / "own_model.cpp").read_text(encoding="utf-8")
+        example = (SOURCE / "docs" / "own_model" / "own_model.cpp").read_text(encoding="utf-8")
         shown = blocks("cpp")
         self.assertEqual(len(shown), 2)
         for _, text in shown:
