@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The installed tree: complete headers, and find_package(mpdist) in the project of examples/own_model.
+"""The installed tree: complete headers, and find_package(mpdist) in the project of docs/own_model.
 
 BUILD names the build folder to install from (ctest sets it).
 """
@@ -15,7 +15,7 @@ from program import MPIEXEC, environment
 
 BUILD = os.environ.get("BUILD", "build/cpu")
 SOURCE = Path(__file__).resolve().parents[2]
-EXAMPLE = SOURCE / "examples" / "own_model"
+EXAMPLE = SOURCE / "docs" / "own_model"
 
 
 def compilers():

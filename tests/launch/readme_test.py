@@ -40,7 +40,7 @@ class Readme(unittest.TestCase):
         for name in ("build", "home", "bin"):
             (self.folder / name).mkdir()
         (self.folder / "build" / "cpu").symlink_to(os.path.abspath(BUILD))
-        (self.folder / "examples").symlink_to(SOURCE / "examples")
+        (self.folder / "docs").symlink_to(SOURCE / "docs")
         (self.folder / "bin" / "mpirun").symlink_to(shutil.which(MPIEXEC))
 
     def run_line(self, line):
@@ -74,7 +74,7 @@ class Readme(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr.splitlines()), (2, shown))
 
     def test_the_code_shown_is_that_of_the_example(self):
-        example = (SOURCE / "examples" / "own_model" / "own_model.cpp").read_text(encoding="utf-8")
+        example = (SOURCE / "docs" / "own_model" / "own_model.cpp").read_text(encoding="utf-8")
         shown = blocks("cpp")
         self.assertEqual(len(shown), 2)
         for _, text in shown:
