@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "data/augmentation.hpp"
+#include "kernels/threads.hpp"
 #include "launch/commands.hpp"
 #include "launch/guard.hpp"
 #include "launch/shared_config.hpp"
@@ -87,6 +88,7 @@ void print_output(const train::Config& config) {
 
 int check(const ConfigArguments& arguments, int ranks) {
   const train::Config config = read_config(arguments);
+  kernels::cpu::set_threads(static_cast<int>(config.run.threads_per_rank));  // scratch memory follows it
   const data::Datasets data = train::open_datasets(config);
   const train::Plan plan = train::make_plan(config, data.train->size(), ranks);
   const data::Augmentation augmentation(config.data.augmentation, data.train->image_shape(),

@@ -26,9 +26,9 @@ struct Variable {
   int node = -1;
 };
 
-/// A parameter's gradient during the backward pass: FP32, shaped as the parameter; `accumulate` from its second use on.
-/// Empty for a frozen weight or bias: kernels leave it out. That of a frozen norm is discarded later, since dx needs
-/// its sums.
+/// A parameter's gradient during the backward pass: FP32, shaped as the parameter; `accumulate` from the second use on.
+/// Empty for a frozen weight or bias: kernels leave it out. That of a frozen norm is discarded later: dx needs its
+/// sums.
 struct ParameterGradient {
   Tensor values;
   bool accumulate = false;

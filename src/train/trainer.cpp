@@ -62,7 +62,7 @@ class Trainer {
 
  private:
   std::vector<Fault> checked_faults() const;
-  void agree() const;
+  void agree();
   RunFacts facts() const;
   void train(Checkpoints& checkpoints, RunLog& log);
   void after_step(const StepReport& report, StepRunner& runner, Checkpoints& checkpoints, RunLog& log);
@@ -77,6 +77,7 @@ class Trainer {
   const RunContext& context_;
   Stream stream_;
   data::Datasets datasets_;
+  std::uint64_t train_digest_ = 0, test_digest_ = 0;
   Plan plan_;
   std::unique_ptr<optim::Schedule> schedule_;
   data::Augmentation augmentation_;
@@ -94,13 +95,15 @@ std::vector<Fault> Trainer::checked_faults() const {
   return faults;
 }
 
-void Trainer::agree() const {
+void Trainer::agree() {
+  together(communicator_, [&] {  // both may read files
+    train_digest_ = datasets_.train->digest();
+    test_digest_ = datasets_.test->digest();
+  });
   std::vector<Fact> all = context_.facts;
   for (const auto& [key, value] : key_values(config_)) all.push_back({key, value});
-  all.push_back(
-      {"data set", fmt::format("{} samples, digest {:016x}", datasets_.train->size(), datasets_.train->digest())});
-  all.push_back(
-      {"test set", fmt::format("{} samples, digest {:016x}", datasets_.test->size(), datasets_.test->digest())});
+  all.push_back({"data set", fmt::format("{} samples, digest {:016x}", datasets_.train->size(), train_digest_)});
+  all.push_back({"test set", fmt::format("{} samples, digest {:016x}", datasets_.test->size(), test_digest_)});
   std::string shapes;
   for (const Parameter* p : state_.store.parameters()) shapes += p->name + p->shape.to_string() + " ";
   all.push_back({"parameters", shapes});
@@ -113,7 +116,7 @@ RunFacts Trainer::facts() const {
           .versions = context_.versions,
           .ranks = plan_.ranks,
           .samples = plan_.samples,
-          .data_digest = datasets_.train->digest()};
+          .data_digest = train_digest_};
 }
 
 bool Trainer::wants_to_stop() const {
