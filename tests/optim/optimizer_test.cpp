@@ -6,7 +6,9 @@
 #include <cmath>
 
 #include "src/optim/adamw.hpp"
+#include "src/optim/lamb.hpp"
 #include "src/optim/lars.hpp"
+#include "src/optim/lion.hpp"
 #include "src/optim/rmsprop.hpp"
 #include "src/optim/sgd.hpp"
 #include "tests/optim/small_store.hpp"
