@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The passes of a batch norm over a tile that a convolution is about to read or has just written.
+#include <algorithm>
 #include <limits>
 
 #include "kernels/cpu/tile_passes.hpp"
@@ -50,6 +51,11 @@ void for_each_columns(std::int64_t width, Body&& body) {
   for (; c + 4 * kLanes <= width; c += 4 * kLanes) body.template operator()<4>(c, AllLanes{});
   for (; c + kLanes <= width; c += kLanes) body.template operator()<1>(c, AllLanes{});
   if (c < width) body.template operator()<1>(c, FirstLanes{width - c});
+}
+
+/// How often for_each_columns calls.
+inline std::int64_t blocks_of_columns(std::int64_t width) {
+  return width / (4 * kLanes) + (width % (4 * kLanes) + kLanes - 1) / kLanes;
 }
 
 /// The value that a store to T and a load from it leave. Where both are wanted, store the exact value: the compiler
@@ -183,7 +189,7 @@ struct NormBackwardPass {
 
   void run(TileExtent tile) const {
     Prefetch prefetch{reinterpret_cast<const char*>(next), next_elements * static_cast<std::int64_t>(sizeof(T)),
-                      tile.rows * ((tile.width + 4 * kLanes - 1) / (4 * kLanes))};
+                      tile.rows * blocks_of_columns(tile.width)};
     for_each_columns(tile.width, [&]<int kVectors>(std::int64_t first, auto lanes) {
       columns<kVectors>(tile, first, lanes, prefetch);
     });

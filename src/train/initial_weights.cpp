@@ -123,7 +123,7 @@ InitialWeights read_initial_weights(TrainingState& state, const Config& config, 
   }
   misfit.refuse(path);
   skip.refuse_unused();
-  if (state.ema) {  // frozen parameters, at the end of the arrays, have no average
+  if (state.ema) {  // it covers all parameters, those that are frozen too
     const Tensor& average = state.ema->average();
     std::memcpy(average.raw(), state.store.master().raw(), average.bytes());
   }

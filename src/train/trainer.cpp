@@ -128,13 +128,18 @@ ExitCode Trainer::run() {
   RunLog log(config_, plan_, communicator_, context_);
   Checkpoints checkpoints(config_, communicator_, facts());
   const bool resumed = checkpoints.resume(state_, stream_);
-  if (resumed && plan_.finished(state_.step, state_.attempted)) {
+  const bool finished = resumed && plan_.finished(state_.step, state_.attempted);
+  if (finished && (!plan_.just_finished(state_.step, state_.attempted) || log.tells_of_end(state_))) {
     log::info("{} is finished: step {}, {} skipped; nothing to do (raise run.steps or run.epochs to go on)",
               config_.run.output_directory(), state_.step, state_.skipped);
     return ExitCode::done;
   }
   log.start(state_, checkpoints.resumed_from(), datasets_);
-  train(checkpoints, log);
+  if (finished) {  // a kill came between the last checkpoint and the end
+    evaluate_now(checkpoints, log);
+  } else {
+    train(checkpoints, log);
+  }
   log.end(state_, stopped_ ? "stopped" : "done");
   return stopped_ ? ExitCode::stopped : ExitCode::done;
 }
