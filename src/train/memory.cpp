@@ -83,7 +83,8 @@ MemoryForecast forecast_memory(const Config& config, const Plan& plan, TrainingS
   const std::int64_t at_work = config.evaluate.every > 0 || ahead == 0 ? 1 : 0;
   const std::int64_t batches = std::max((ahead + 1) * plan.local_shards * shard_bytes,
                                         (ahead + at_work) * plan.local_shards * shard_bytes + shard_bytes);
-  of_kind(forecast, MemoryKind::data) = std::max(of_kind(forecast, MemoryKind::data), loaded + batches);
+  const std::int64_t caches = datasets.train->cache_bytes() + datasets.test->cache_bytes();
+  of_kind(forecast, MemoryKind::data) = std::max(of_kind(forecast, MemoryKind::data), loaded + caches + batches);
   const int pending = std::countr_zero(static_cast<std::uint64_t>(plan.local_shards));
   of_kind(forecast, MemoryKind::gradients) +=
       pending * state.store.trainable_elements() * static_cast<std::int64_t>(size_of(plan.wire));
