@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what the tests need, builds with warnings as errors, runs every test; then the same sources once more the other
-# way round (clang, MPICH, oneDNN 3, AVX2). May be run again at any time. `tests/run.sh ci` runs the first part alone.
+# Installs what the tests need, builds with warnings as errors, runs every test. May be run again at any time.
+# `tests/run.sh all` then does it once more the other way round: clang, MPICH, oneDNN 3, AVX2.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . launch/packages.sh
@@ -44,7 +44,7 @@ mpi_environment
 cmake --preset ci
 suite ci
 
-if [ "${1-all}" = all ]; then
+if [ "${1-ci}" = all ]; then
   # shellcheck disable=SC2086
   install_packages $MPDIST_PORTABLE_PACKAGES
   prefix=
