@@ -2,6 +2,7 @@
 #include "comm/tree_sum.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "kernels/add.hpp"
@@ -47,6 +48,12 @@ const std::byte* TreeSum::evaluate(const Block& block, int node, int slot, std::
   const auto view = [&](const std::byte* data) { return Tensor(const_cast<std::byte*>(data), shape, block.wire); };
   kernels::add(stream_, {.left = view(left), .right = view(right), .out = view(output)});
   return output;
+}
+
+/// Each level below the root's children needs a block for its left and one for its right side.
+std::int64_t TreeSum::scratch_bytes(int leaves) {
+  const int levels = std::bit_width(static_cast<unsigned>(leaves - 1));
+  return 2 * std::max(levels - 1, 0) * kBlockBytes;
 }
 
 std::byte* TreeSum::scratch(int slot) {

@@ -24,6 +24,9 @@ class TreeSum {
   void run(int node, std::span<const std::byte* const> values, std::span<std::byte* const> outputs, std::int64_t count,
            DType wire);
 
+  /// Bytes that a sum over so many leaves comes to hold for its inner nodes.
+  static std::int64_t scratch_bytes(int leaves);
+
  private:
   struct Block;
   const std::byte* evaluate(const Block& block, int node, int slot, std::byte* output);

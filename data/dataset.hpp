@@ -31,6 +31,8 @@ class Dataset {
   /// Names, shapes, types, sizes, all labels and 64 keyed sample blocks: equal digests mean equal data for the start-up
   /// check.
   virtual std::uint64_t digest() const = 0;
+  /// At most so many bytes of the pool (MemoryKind::data) may be held between reads, beside what is held after opening.
+  virtual std::int64_t cache_bytes() const { return 0; }
 };
 
 /// The training and the test part of one [data] table.

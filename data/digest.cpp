@@ -8,26 +8,8 @@
 #include "src/core/philox.hpp"
 
 namespace mpdist::data {
-namespace {
-
-/// Depends on the order of what is added.
-class Hash {
- public:
-  explicit Hash(std::string_view name) : value_(hash_name(name)) {}
-  void add(std::uint64_t word) {
-    value_ = (value_ ^ word) * 0x9E3779B97F4A7C15u;
-    value_ ^= value_ >> 29;
-  }
-  std::uint64_t value() const { return value_; }
-
- private:
-  std::uint64_t value_;
-};
-
-}  // namespace
-
 std::uint64_t digest_of(const Dataset& dataset, std::string_view name, std::int64_t block_rows) {
-  Hash hash(name);
+  Hash hash(hash_name(name));
   const std::int64_t n = dataset.size();
   for (std::int64_t extent : dataset.image_shape()) hash.add(static_cast<std::uint64_t>(extent));
   hash.add(static_cast<std::uint64_t>(dataset.classes()));

@@ -102,7 +102,7 @@ Loader::Impl::Impl(const Dataset& data, Augmentation augment, Sampler samples, L
       augmentation(std::move(augment)),
       sampler(samples),
       options(opts),
-      depth(std::max(opts.prefetch, opts.workers)),
+      depth(std::max<std::int64_t>(opts.ahead(), 1)),
       own_writer(dataset, augmentation) {
   require(opts.rows >= 1 && opts.first >= 0 && opts.first + opts.rows <= opts.global_batch,
           "loader: rows [{}, {}) of a global batch of {}", opts.first, opts.first + opts.rows, opts.global_batch);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 
@@ -25,6 +26,7 @@ struct LoaderOptions {
   DType dtype = DType::fp32;
   std::int64_t workers = 1;   ///< prefetch threads; 0 prepares batches in the calling thread
   std::int64_t prefetch = 2;  ///< batches prepared ahead; at least one a worker, so that none idles
+  std::int64_t ahead() const { return workers == 0 ? 0 : std::max(prefetch, workers); }
 };
 
 /// Prepares batches k, k+1, ... in background threads. The content of a batch depends on k alone, never on threads or

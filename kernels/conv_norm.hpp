@@ -29,7 +29,9 @@ MPDIST_KERNEL(conv_norm_forward, ConvNormForward);
 /// the activation's mask, and its sums (NormSums):
 ///   dz = gamma * rstd * (g - sum(g)/rows - xhat * sum(g*xhat)/rows),  xhat = (z - mean) * rstd,  rounded once
 ///   dweight = sum over places of dz * x;   dx = dz * weight, which goes on to where x came from:
-///   dx = (dx + dx_more) where x > 0 (with `mask`), else 0;  rounded once;  then the sums that norms wait for
+///   dx = (dx + dx_more) where x > 0 (with `mask`), else 0;  then the sums that norms wait for
+/// dx is rounded once, after the sum; where the convolution itself computes in the compute type (FP16 and BF16 on
+/// hardware that has them), also before it.
 struct ConvNormBackward {
   Tensor x, weight, z;       ///< as in forward
   Tensor gamma, mean, rstd;  ///< [out] FP32

@@ -10,9 +10,8 @@ struct OptimizerSegment {
   std::int64_t offset = 0;
   std::int64_t elements = 0;
   float lr_scale = 1;
-  float decay = 0;  ///< weight decay coefficient; 0 for norms and biases by default
-  bool adapted =
-      true;  ///< whether layer-wise methods (LARS, LAMB) scale its rate by its norms; not for norms and biases
+  float decay = 0;      ///< weight decay coefficient; 0 for norms and biases by default
+  bool adapted = true;  ///< whether LARS and LAMB scale its rate by its norms; not for norms and biases
 };
 
 namespace checks {

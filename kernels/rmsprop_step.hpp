@@ -6,12 +6,21 @@
 namespace mpdist::kernels {
 
 /// g = round(unscale * gradient) * clip (+ decay * master when coupled)
+///
 /// square = alpha*square + (1-alpha)*g*g
-/// spread = sqrt(square) + eps;  centered: mean = alpha*mean + (1-alpha)*g, spread = sqrt(max(square - mean*mean, 0)) +
-/// eps update = g / spread;  with mu: momentum = mu*momentum + update, update = momentum master -= lr * (update +
-/// decay*master when decoupled) working = master rounded to the compute type; finite masters beyond its range saturate
-/// and are counted. lr and decay are per segment: lr * segment.lr_scale. Source: Tieleman & Hinton 2012, lecture 6.5;
-/// centered, Graves 2013, equations 38 to 41; eps and momentum as PyTorch's.
+///
+/// spread = sqrt(square) + eps;  centered, with mean = alpha*mean + (1-alpha)*g:
+///
+/// spread = sqrt(max(square - mean*mean, 0)) + eps
+///
+/// update = g / spread;  with mu: momentum = mu*momentum + update, update = momentum
+///
+/// master -= lr * (update + decay*master when decoupled)
+///
+/// working = master rounded to the compute type; finite masters beyond its range saturate and are counted.
+///
+/// lr and decay are per segment: lr * segment.lr_scale. Source: Tieleman & Hinton 2012, lecture 6.5; centered, Graves
+/// 2013, equations 38 to 41; eps and momentum as PyTorch's.
 struct RmspropStep {
   Tensor master;       ///< [n] FP32, updated in place
   Tensor square;       ///< [n] FP32 average of the squared gradient, updated in place

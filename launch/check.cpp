@@ -10,11 +10,13 @@
 #include <CLI/CLI.hpp>
 
 #include "data/augmentation.hpp"
+#include "kernels/threads.hpp"
 #include "launch/commands.hpp"
 #include "launch/guard.hpp"
 #include "launch/shared_config.hpp"
 #include "src/checkpoint/folder.hpp"
 #include "src/train/datasets.hpp"
+#include "src/train/initial_weights.hpp"
 #include "src/train/memory.hpp"
 #include "src/train/plan.hpp"
 #include "src/train/state.hpp"
@@ -86,6 +88,7 @@ void print_output(const train::Config& config) {
 
 int check(const ConfigArguments& arguments, int ranks) {
   const train::Config config = read_config(arguments);
+  kernels::cpu::set_threads(static_cast<int>(config.run.threads_per_rank));  // scratch memory follows it
   const data::Datasets data = train::open_datasets(config);
   const train::Plan plan = train::make_plan(config, data.train->size(), ranks);
   const data::Augmentation augmentation(config.data.augmentation, data.train->image_shape(),
@@ -101,6 +104,7 @@ int check(const ConfigArguments& arguments, int ranks) {
                                      ? fmt::format("dynamic from {}", config.precision.scaler.initial)
                                      : fmt::format("fixed at {}", config.precision.scaler_options().initial)));
   print_model(config, state);
+  if (train::starts_from_init(config)) print("weights from", train::read_initial_weights(state, config, stream).text());
   print_memory(train::forecast_memory(config, plan, state, data, augmentation, stream));
   print_output(config);
   return 0;

@@ -15,11 +15,13 @@
 #include "data/writers.hpp"
 #include "launch/commands.hpp"
 #include "launch/guard.hpp"
+#include "src/checkpoint/process.hpp"
 #include "src/checkpoint/temporary_file.hpp"
 #include "src/core/error.hpp"
 #include "src/train/config.hpp"
 #include "src/train/datasets.hpp"
 #include "src/train/registry.hpp"
+#include "src/train/schema_toml.hpp"
 
 namespace mpdist::launch {
 namespace {
@@ -33,32 +35,32 @@ struct Arguments {
   data::WriteOptions options;
 };
 
-/// A string as TOML writes it.
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
+/// Keys of the format itself are taken: how images become batches has no place in a file.
+void require_own_key(const std::string& override) {
+  if (!override.starts_with("data.")) {
+    throw UsageError(fmt::format("--set {}: expected a key of [data], as data.size=64", override));
   }
-  return out + '"';
+  const std::string key = override.substr(5, override.find('=') - 5);
+  for (const char* of_training : {"mean", "std", "augment", "crop_padding", "workers", "prefetch"}) {
+    if (key != of_training) continue;
+    throw UsageError(fmt::format("--set {}: expected a key of the format alone, found one of training", override));
+  }
+  if (key == "format") throw UsageError(fmt::format("--set {}: expected the format as --from", override));
+  if (key == "path") throw UsageError(fmt::format("--set {}: expected the path as --path", override));
 }
 
 /// The data set that [data] of a config would name.
 data::Datasets open_source(const Arguments& arguments) {
-  for (const std::string& override : arguments.overrides) {
-    if (!override.starts_with("data.")) {
-      throw UsageError(fmt::format("--set {}: expected a key of [data], as data.size=64", override));
-    }
-  }
+  for (const std::string& override : arguments.overrides) require_own_key(override);
   const std::string text = fmt::format("[run]\nsteps = 1\n[model]\nname = \"mlp\"\n[data]\nformat = {}\npath = {}\n",
-                                       quoted(arguments.from), quoted(arguments.path));
+                                       train::quoted(arguments.from), train::quoted(arguments.path));
   return train::open_datasets(train::parse_config(text, "mpdist convert", arguments.overrides));
 }
 
 /// Nothing is read or written before the output may be made.
 void require_free(const Arguments& arguments, const data::Writer& writer) {
-  const fs::path output = arguments.output, parent = fs::absolute(output).lexically_normal().parent_path();
   std::error_code ignored;
+  const fs::path output = arguments.output, parent = fs::absolute(output, ignored).lexically_normal().parent_path();
   if (!fs::is_directory(parent, ignored)) {
     throw UsageError(fmt::format("--output {}: expected a path in a folder that exists, found no folder {}",
                                  arguments.output, parent.string()));
@@ -95,11 +97,16 @@ void write_file(const Arguments& arguments, const data::Writer& writer, const da
   temporary.commit();
 }
 
-/// A folder beside the output that is removed unless it has taken the output's name.
+/// A new folder beside the output, "<output>.tmp-<pid>-<start>-<host>", that is removed unless it has taken the
+/// output's name.
 class TemporaryFolder {
  public:
-  explicit TemporaryFolder(const std::string& output) : name_(fmt::format("{}.tmp-{}", output, getpid())) {
-    fs::create_directory(name_);
+  explicit TemporaryFolder(const std::string& output)
+      : name_(fmt::format("{}.tmp-{}", output, checkpoint::ProcessIdentity::current().to_string())) {
+    std::error_code error;
+    if (fs::create_directory(name_, error)) return;
+    throw UsageError(fmt::format("--output {}: expected to make a folder {}, found: {}", output, name_,
+                                 error ? error.message() : "it is there"));
   }
   ~TemporaryFolder() {
     std::error_code ignored;
@@ -119,7 +126,9 @@ void write_folder(const Arguments& arguments, const data::Writer& writer, const 
   const TemporaryFolder temporary(output);
   writer.write(sets, temporary.name(), arguments.options);
   sync_file_system(temporary.name());
-  fs::rename(temporary.name(), output);  // takes the place of an empty folder
+  std::error_code error;
+  fs::rename(temporary.name(), output, error);  // takes the place of an empty folder
+  if (error) throw UsageError(fmt::format("--output {}: expected a free name, found: {}", output, error.message()));
 }
 
 int convert(const Arguments& arguments) {

@@ -53,7 +53,8 @@ int program(int argc, char** argv) {
   app.require_subcommand(0, 1);
   Action action;
   add_train(app, action);
-  for (const auto add : {add_check, add_config, add_convert, add_evaluate, add_inspect, add_diff, add_doctor, add_precision_study}) {
+  for (const auto add :
+       {add_check, add_config, add_convert, add_evaluate, add_inspect, add_diff, add_doctor, add_precision_study}) {
     add(app, action);
   }
   try {

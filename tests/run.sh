@@ -27,15 +27,15 @@ suite() {
 
 # fetch_onednn3: oneDNN 3 from PyPI into build/onednn3; Debian 12 has 2.6. Fails where PyPI cannot be reached.
 fetch_onednn3() {
-  if [ -e build/onednn3/lib/libdnnl.so ]; then return 0; fi
+  if [ -e build/onednn3/include/dnnl.hpp ] && [ -e build/onednn3/lib/libdnnl.so ]; then return 0; fi
   rm -rf build/onednn3 build/wheels
   mkdir -p build/onednn3
   python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest build/wheels onednn-cpu-gomp==2023.2.0 \
     onednn-devel-cpu-gomp==2023.2.0 || return 1
   for wheel in build/wheels/*.whl; do
-    python3 -m zipfile -e "$wheel" build/wheels/open
+    python3 -m zipfile -e "$wheel" build/wheels/open || return 1
   done
-  cp -R build/wheels/open/*.data/data/. build/onednn3/
+  cp -R build/wheels/open/*.data/data/. build/onednn3/ && [ -e build/onednn3/include/dnnl.hpp ]
 }
 
 # shellcheck disable=SC2086

@@ -9,9 +9,14 @@
 #include <functional>
 
 #include "kernels/adamw_step.hpp"
+#include "kernels/add.hpp"
 #include "kernels/digest.hpp"
 #include "kernels/gradient_statistics.hpp"
+#include "kernels/lamb_step.hpp"
+#include "kernels/lars_step.hpp"
 #include "kernels/leaf_round.hpp"
+#include "kernels/lion_step.hpp"
+#include "kernels/rmsprop_step.hpp"
 #include "kernels/sgd_step.hpp"
 
 namespace mpdist::kernels {
@@ -46,34 +51,60 @@ struct Arrays {
         span{0, n} {
     if (type != DType::fp32) working = filled(n, type, 0);
   }
-  SgdStep sgd() {
-    return {.master = master,
-            .momentum = m,
-            .gradient = gradient,
-            .working = working,
-            .unscale = 1.0 / 65536 / 120,
-            .clip = 1,
-            .lr = 1e-3F,
-            .mu = 0.9F,
-            .segments = &segment,
-            .segment_count = 1,
-            .saturated = &counter};
-  }
-  AdamwStep adamw() {
-    return {.master = master,
-            .m = m,
-            .v = v,
-            .gradient = gradient,
-            .working = working,
-            .unscale = 1.0 / 65536 / 120,
-            .lr = 1e-3F,
-            .correction1 = 0.5,
-            .correction2 = 0.5,
-            .segments = &segment,
-            .segment_count = 1,
-            .saturated = &counter};
-  }
 };
+
+/// Fields that every optimizer step has, beside its slots.
+template <class Step>
+Step optimizer_step(Arrays& arrays) {
+  Step a;
+  a.master = arrays.master;
+  a.gradient = arrays.gradient;
+  a.working = arrays.working;
+  a.unscale = 1.0 / 65536 / 120;
+  a.lr = 1e-3F;
+  a.segments = &arrays.segment;
+  a.segment_count = 1;
+  a.saturated = &arrays.counter;
+  return a;
+}
+
+SgdStep sgd(Arrays& arrays) {
+  auto a = optimizer_step<SgdStep>(arrays);
+  a.momentum = arrays.m;
+  a.mu = 0.9F;
+  return a;
+}
+
+/// AdamW and LAMB.
+template <class Step>
+Step adam(Arrays& arrays) {
+  auto a = optimizer_step<Step>(arrays);
+  a.m = arrays.m;
+  a.v = arrays.v;
+  a.correction1 = a.correction2 = 0.5;
+  return a;
+}
+
+RmspropStep rmsprop(Arrays& arrays) {
+  auto a = optimizer_step<RmspropStep>(arrays);
+  a.square = arrays.v;
+  a.momentum = arrays.m;
+  a.mu = 0.9F;
+  return a;
+}
+
+LionStep lion(Arrays& arrays) {
+  auto a = optimizer_step<LionStep>(arrays);
+  a.m = arrays.m;
+  return a;
+}
+
+LarsStep lars(Arrays& arrays) {
+  auto a = optimizer_step<LarsStep>(arrays);
+  a.momentum = arrays.m;
+  a.mu = 0.9F;
+  return a;
+}
 
 void verify(bool condition, const char* what) {
   if (condition) return;
@@ -81,17 +112,46 @@ void verify(bool condition, const char* what) {
   std::exit(1);
 }
 
+bool is_near(double value, double expected) {
+  return std::abs(value - expected) <= 1e-5 * std::abs(expected);
+}
+
+/// First update of the others, from slots of zero: element 999 has gradient 2 * unscale and master 0.25.
+void verify_others(Stream& stream, DType type) {
+  const double g = 2.0 / 65536 / 120, w = 0.25, decay = 1e-2, lr = 1e-3;
+  const auto master = [](const Arrays& a) { return static_cast<double>(a.master.data<float>()[999]); };
+  Arrays one(1000, type), two(1000, type), three(1000, type), four(1000, type);
+  rmsprop_step(stream, rmsprop(one));
+  verify(is_near(w - master(one), lr * (g / (0.1 * g + 1e-8) + decay * w)), "rmsprop_step");
+  lion_step(stream, lion(two));
+  verify(is_near(w - master(two), lr * (1 + decay * w)), "lion_step");
+  // Masters are 0.125, gradients 1 * unscale times the same whole numbers: their norms have that ratio.
+  lars_step(stream, lars(three));
+  const double trust = 1e-3 * 0.125 / (g / 2 + decay * 0.125);
+  verify(is_near(three.m.data<float>()[999], lr * trust * (g + decay * w)), "lars_step");
+  lamb_step(stream, adam<LambStep>(four));
+  double squares_w = 0, squares_u = 0, u = 0;
+  for (int k = 0; k < 1000; ++k) {
+    const double n = k % 7 - 3, gradient = n * g / 2;
+    u = 0.1 * gradient / 0.5 / (std::sqrt(0.001 * gradient * gradient / 0.5) + 1e-6) + decay * 0.125 * n;
+    squares_w += 0.125 * n * 0.125 * n;
+    squares_u += u * u;
+  }
+  verify(std::abs(w - master(four) - lr * std::sqrt(squares_w / squares_u) * u) < 1e-6, "lamb_step");
+}
+
 /// One element of each kernel against its formula; the tests do this in full.
 void verify_kernels(DType type) {
   Stream stream;
   Arrays a(1000, type);
   const std::int64_t i = 999;  // 999 % 7 - 3 = 2: gradient 2, other 4, master 0.25
-  sgd_step(stream, a.sgd());
+  sgd_step(stream, sgd(a));
   const auto g = static_cast<float>(2.0 / 65536 / 120);
   verify(a.m.data<float>()[i] == g, "sgd_step momentum");
   verify(a.master.data<float>()[i] == 0.25F - 1e-3F * (g + 1e-2F * 0.25F), "sgd_step master");
-  adamw_step(stream, a.adamw());
+  adamw_step(stream, adam<AdamwStep>(a));
   verify(std::abs(a.m.data<float>()[i] - g) < 1e-6F * g, "adamw_step m");
+  verify_others(stream, type);
   gradient_statistics(stream, {a.gradient, &a.span, 1, &a.statistics});
   std::uint64_t expected = 0;
   digest(stream, {.tensor = a.gradient, .digest = &expected});
@@ -136,8 +196,12 @@ void measure(std::int64_t n, DType type) {
     fmt::print("{:>9} {:<5} {:<20} {:7.1f} GB/s  {:.2f}\n", n, name_of(type), name, rate, rate / copied);
   };
   const double copy_bytes = a.working ? width : 0;
-  line("sgd_step", 16 + width + copy_bytes, [&] { sgd_step(stream, a.sgd()); });
-  line("adamw_step", 24 + width + copy_bytes, [&] { adamw_step(stream, a.adamw()); });
+  line("sgd_step", 16 + width + copy_bytes, [&] { sgd_step(stream, sgd(a)); });
+  line("adamw_step", 24 + width + copy_bytes, [&] { adamw_step(stream, adam<AdamwStep>(a)); });
+  line("rmsprop_step", 24 + width + copy_bytes, [&] { rmsprop_step(stream, rmsprop(a)); });
+  line("lion_step", 16 + width + copy_bytes, [&] { lion_step(stream, lion(a)); });
+  line("lars_step", 16 + width + copy_bytes, [&] { lars_step(stream, lars(a)); });
+  line("lamb_step", 24 + width + copy_bytes, [&] { lamb_step(stream, adam<LambStep>(a)); });
   line("gradient_statistics", width, [&] { gradient_statistics(stream, {a.gradient, &a.span, 1, &a.statistics}); });
   line("leaf_round", 4 + width, [&] { leaf_round(stream, {a.master, a.other, 1, &a.counter}); });
   line("add", 3 * width, [&] { add(stream, {a.gradient, a.other, a.other}); });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One step of the shipped configs on one rank, cut into its parts, each beside what it would take at best: matrix work
 // beside oneDNN's primitives alone on hot data, the rest beside a copy of as many bytes. CPU time of one thread, the
-// best of many steps. Verified first: steps in parts leave the masters that whole steps leave, bit for bit.
+// best of many steps. Verified first: steps in parts leave the masters that whole steps leave, bit for bit. Residual
+// networks, whose operations are fused, are shown as a whole beside the sum of their convolutions alone.
 // Usage: step_benchmark [cnn|mlp|resnet20|resnet50] [compute type] [shards]
 #include <algorithm>
 #include <cstring>
@@ -55,6 +56,18 @@ std::vector<std::string> overrides_of(const std::string& type, const std::string
   return result;
 }
 
+/// What the passes of a convolution's norms move at least, of one image: x is made of z and kept, z is kept; backward
+/// reads the gradient at z, z, x and the z behind x, and writes the gradient at x.
+double norm_elements(const kernels::cpu::onednn::ConvolutionShape& shape) {
+  const auto extent = [&](std::int64_t in, std::int64_t kernel) {
+    return (in + 2 * shape.padding - kernel) / shape.stride + 1;
+  };
+  const std::int64_t x = shape.height * shape.width * shape.in;
+  const std::int64_t z =
+      extent(shape.height, shape.kernel_height) * extent(shape.width, shape.kernel_width) * shape.out;
+  return static_cast<double>(5 * x + 3 * z);
+}
+
 /// A step of fused blocks beside the sum of its convolutions alone.
 void measure_convolutions(const std::string& name, const std::string& type, const std::string& shards) {
   namespace onednn = kernels::cpu::onednn;
@@ -77,7 +90,7 @@ void measure_convolutions(const std::string& name, const std::string& type, cons
     spent += seconds;
   }
   fmt::print("{} {}: {} samples in {} shards\n", name, type, bench.plan.global_batch, bench.plan.shards);
-  double sum = 0;
+  double sum = 0, norm_bytes = 0;
   for (const auto& [pass, title] : {std::pair{onednn::ConvolutionPass::forward, "forward"},
                                     {onednn::ConvolutionPass::backward_data, "backward data"},
                                     {onednn::ConvolutionPass::backward_weights, "backward weights"}}) {
@@ -86,12 +99,21 @@ void measure_convolutions(const std::string& name, const std::string& type, cons
       const std::int64_t in_step = count - before[shape];
       if (shape.pass != pass || in_step == 0) continue;
       const double one = convolution_floor(bench.stream, shape, bench.plan.shard_rows);
-      seconds += one * static_cast<double>(in_step * shape.images);
+      const auto images = static_cast<double>(in_step * shape.images);
+      seconds += one * images;
+      if (pass == onednn::ConvolutionPass::forward) {
+        norm_bytes += images * norm_elements(shape) * static_cast<double>(size_of(bench.state->store.compute_type()));
+      }
     }
     sum += seconds;
     fmt::print("  {:<18}{:9.0f} us {:5.1f} %\n", title, 1e6 * seconds, 100 * seconds / best);
   }
-  fmt::print("  {:<18}{:9.0f} us          step / sum of convolutions {:.3f}\n\n", "whole step", 1e6 * best, best / sum);
+  const double shard_bytes = norm_bytes / static_cast<double>(bench.plan.shards);
+  const double floor = copy_floor(shard_bytes) * static_cast<double>(bench.plan.shards);
+  fmt::print("  {:<18}{:9.0f} us {:5.1f} %   copy of what norms move {:8.0f} us ({:.0f} MB)\n", "rest",
+             1e6 * (best - sum), 100 * (best - sum) / best, 1e6 * floor, 1e-6 * norm_bytes);
+  fmt::print("  {:<18}{:9.0f} us          step / sum of convolutions {:.3f}, / (sum + copy) {:.3f}\n\n", "whole step",
+             1e6 * best, best / sum, best / (sum + floor));
 }
 
 /// False when steps in parts differ from whole steps.

@@ -65,24 +65,28 @@ void unshuffle(std::span<const std::byte> in, std::size_t element, std::span<std
   }
 }
 
-std::span<std::byte> bytes_of(const Tensor& tensor) {
-  return {static_cast<std::byte*>(tensor.raw()), tensor.bytes()};
-}
-
 Tensor byte_tensor(std::size_t bytes) {
   return {Shape{static_cast<std::int64_t>(bytes)}, DType::uint8, MemoryKind::data};
 }
 
 }  // namespace
 
+std::span<std::byte> bytes_of(const Tensor& tensor) {
+  return {static_cast<std::byte*>(tensor.raw()), tensor.bytes()};
+}
+
 ArrayBlocks::ArrayBlocks(const std::string& path, const std::string& name)
     : name_(name), array_(hdf5::Array::open(path, name)), file_(path) {
-  through_library_ = array_.stored(0) == nullptr;
-  if (through_library_) return;
-  const Tensor own = read(0);
-  through_library_ = true;
-  const Tensor library = read(0);
-  through_library_ = !std::ranges::equal(bytes_of(own), bytes_of(library));
+  through_library_ = array_.stored(0) == nullptr || !reads_as_library();
+}
+
+bool ArrayBlocks::reads_as_library() const {
+  const Tensor library = read_through_library(0);  // throws where the block itself is damaged
+  try {
+    return std::ranges::equal(bytes_of(read_stored(*array_.stored(0), 0)), bytes_of(library));
+  } catch (const FormatError&) {
+    return false;
+  }
 }
 
 std::int64_t ArrayBlocks::rows_of(std::int64_t block) const {
@@ -90,7 +94,10 @@ std::int64_t ArrayBlocks::rows_of(std::int64_t block) const {
 }
 
 Tensor ArrayBlocks::read(std::int64_t block) const {
-  if (!through_library_) return read_stored(*array_.stored(block), block);
+  return through_library_ ? read_through_library(block) : read_stored(*array_.stored(block), block);
+}
+
+Tensor ArrayBlocks::read_through_library(std::int64_t block) const {
   Tensor rows = byte_tensor(static_cast<std::size_t>(rows_of(block)) * array_.row_bytes());
   array_.read(block * array_.block_rows(), rows_of(block), bytes_of(rows));
   return rows;

@@ -14,7 +14,7 @@ namespace mpdist::data {
 /// through HDF5. Safe from several threads.
 class ArrayBlocks {
  public:
-  /// Checks on the first block that both ways give the same bytes.
+  /// Reads the first block both ways; where they differ or the own one fails, all is read through HDF5.
   ArrayBlocks(const std::string& path, const std::string& name);
 
   const hdf5::Array& array() const { return array_; }
@@ -23,6 +23,8 @@ class ArrayBlocks {
   Tensor read(std::int64_t block) const;
 
  private:
+  bool reads_as_library() const;
+  Tensor read_through_library(std::int64_t block) const;
   Tensor read_stored(const hdf5::StoredBlock& stored, std::int64_t block) const;
 
   std::string name_;
@@ -30,6 +32,9 @@ class ArrayBlocks {
   DataFile file_;
   bool through_library_ = false;
 };
+
+/// The memory of a tensor.
+std::span<std::byte> bytes_of(const Tensor& tensor);
 
 /// elements[i] as FP32 (to nearest), divided by `scale`.
 void to_floats(const hdf5::ElementType& type, std::span<const std::byte> elements, float scale, std::span<float> out);

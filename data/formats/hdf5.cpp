@@ -20,10 +20,6 @@ struct Source {
   std::string path, images, labels;
 };
 
-std::span<const std::byte> bytes_of(const Tensor& tensor) {
-  return {static_cast<const std::byte*>(tensor.raw()), tensor.bytes()};
-}
-
 /// Labels of any type, as numbers that must be whole.
 std::vector<std::int32_t> read_labels(const Source& source, std::int64_t images) {
   const hdf5::Array array = hdf5::Array::open(source.path, source.labels);
@@ -56,7 +52,11 @@ void require_below(const Source& source, const std::vector<std::int32_t>& labels
 /// Floats are taken as they are, bytes and 16-bit values as fractions of their largest; of other integers nobody knows
 /// which value is white.
 float scale_of(const Source& source, const ElementType& type, double scale) {
-  if (scale > 0) return static_cast<float>(scale);
+  if (scale > 0) {
+    const auto rounded = static_cast<float>(scale);
+    if (rounded > 0 && std::isfinite(rounded)) return rounded;
+    throw UsageError(fmt::format("data.scale: expected a value that FP32 can hold, found {}", scale));
+  }
   if (type.kind == ElementType::Kind::floating) return 1;
   if (type.kind == ElementType::Kind::unsigned_integer && type.bytes <= 2) return type.bytes == 1 ? 255 : 65535;
   throw UsageError(
@@ -83,6 +83,12 @@ class Hdf5Dataset final : public Dataset {
   }
   std::int64_t classes() const override { return classes_; }
   Blocks blocks() const override { return {.rows = blocks_.array().block_rows(), .mixed = mixed_}; }
+  std::int64_t cache_bytes() const override {
+    const std::int64_t rows = blocks_.array().block_rows();
+    if (rows == 1) return 0;
+    const std::int64_t held = std::min(4 * mixed_, (size() + rows - 1) / rows);
+    return held * rows * static_cast<std::int64_t>(blocks_.array().row_bytes());
+  }
   std::int32_t label(std::int64_t index) const override { return labels_[static_cast<std::size_t>(index)]; }
   std::uint64_t digest() const override { return digest_of(*this, name_); }
 

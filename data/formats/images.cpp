@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -31,13 +32,24 @@ std::string join(const std::string& folder, const std::string& name) {
   return (fs::path(folder) / name).string();
 }
 
+/// Throws FormatError unless the call that reported `error` succeeded; a link that leads nowhere is no failure.
+void require_readable(const std::string& path, const std::error_code& error) {
+  if (!error || error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory) return;
+  throw FormatError(path, "name", "expected a readable file or folder, found: " + error.message());
+}
+
 /// Names in a folder, sorted as bytes, of folders or of files, hidden ones left out.
 std::vector<std::string> names_in(const std::string& folder, bool folders) {
   std::vector<std::string> names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with('.') && (folders ? entry.is_directory() : entry.is_regular_file())) names.push_back(name);
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error); entry != fs::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (name.starts_with('.')) continue;
+    std::error_code unreadable;
+    if (folders ? entry->is_directory(unreadable) : entry->is_regular_file(unreadable)) names.push_back(name);
+    require_readable(entry->path().string(), unreadable);
   }
+  if (error) throw FormatError(folder, "names", "expected a readable folder, found: " + error.message());
   std::ranges::sort(names);
   return names;
 }
@@ -150,14 +162,13 @@ class ImagesDataset final : public Dataset {
  private:
   /// A hash of the files' names (without their folder) and sizes.
   std::uint64_t listing() const {
-    std::uint64_t hash = 0;
+    Hash hash;
     for (const ImageFile& file : files_) {
       const fs::path path(file.path);
       const std::string name = (path.parent_path().filename() / path.filename()).string();
-      hash = (hash ^ hash_name(name) ^ file.bytes) * 0x9E3779B97F4A7C15u;
-      hash ^= hash >> 29;
+      hash.add(hash_name(name) ^ file.bytes);
     }
-    return hash;
+    return hash.value();
   }
 
   std::vector<ImageFile> files_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The passes of a batch norm over a tile that a convolution is about to read or has just written.
+#include <algorithm>
 #include <limits>
 
 #include "kernels/cpu/tile_passes.hpp"
@@ -52,11 +53,19 @@ void for_each_columns(std::int64_t width, Body&& body) {
   if (c < width) body.template operator()<1>(c, FirstLanes{width - c});
 }
 
-/// The value that a store to T and a load from it leave.
+/// How often for_each_columns calls.
+inline std::int64_t blocks_of_columns(std::int64_t width) {
+  return width / (4 * kLanes) + (width % (4 * kLanes) + kLanes - 1) / kLanes;
+}
+
+/// The value that a store to T and a load from it leave. Where both are wanted, store the exact value: the compiler
+/// then rounds once.
 template <class T>
 inline F32x16 rounded(F32x16 a) {
   if constexpr (std::is_same_v<T, float>) {
     return a;
+  } else if constexpr (std::is_same_v<T, bfloat16>) {
+    return float_of_bits(shift_left<16>(bfloat16_bits(a)));
   } else {
     alignas(64) T buffer[kLanes];
     store(buffer, a);
@@ -180,7 +189,7 @@ struct NormBackwardPass {
 
   void run(TileExtent tile) const {
     Prefetch prefetch{reinterpret_cast<const char*>(next), next_elements * static_cast<std::int64_t>(sizeof(T)),
-                      tile.rows * ((tile.width + 4 * kLanes - 1) / (4 * kLanes))};
+                      tile.rows * blocks_of_columns(tile.width)};
     for_each_columns(tile.width, [&]<int kVectors>(std::int64_t first, auto lanes) {
       columns<kVectors>(tile, first, lanes, prefetch);
     });
@@ -258,8 +267,8 @@ struct GradientPass {
         F32x16 value = load(from + i, lanes);
         if constexpr (kMore) value = value + load(more + i, lanes);
         if constexpr (kMask) value = select(greater(load(y + i, lanes), broadcast(0.0F)), value, broadcast(0.0F));
-        value = rounded<T>(value);
         store(g + i, value, lanes);
+        value = rounded<T>(value);
         if constexpr (kNorms > 0) sum[0][k] = sum[0][k] + value;
         for (int j = 0; j < kNorms; ++j) {
           sum[1 + j][k] = fma(value, load(z[j] + i, lanes) - centre[j][k], sum[1 + j][k]);

@@ -25,12 +25,16 @@ inline constexpr std::int64_t kLanes = 16;
 inline F32x16 load(const bfloat16* p) {
   return float_of_bits(shift_left<16>(load(reinterpret_cast<const std::uint16_t*>(p))));
 }
-inline void store(bfloat16* p, F32x16 a) {  // in integers: the BF16 conversion instructions flush subnormals
+/// The BF16 bits of each lane, in integers: the BF16 conversion instructions flush subnormals.
+inline U32x16 bfloat16_bits(F32x16 a) {
   const U32x16 bits = bits_of(a);
   const U32x16 odd = shift_right<16>(bits) & broadcast(1u);
-  const U32x16 rounded = shift_right<16>(bits + broadcast(0x7fffu) + odd);
+  const U32x16 nearest = shift_right<16>(bits + broadcast(0x7fffu) + odd);
   const U32x16 quiet_nan = shift_right<16>(bits) | broadcast(0x40u);
-  store_low(reinterpret_cast<std::uint16_t*>(p), select(is_nan(a), quiet_nan, rounded));
+  return select(is_nan(a), quiet_nan, nearest);
+}
+inline void store(bfloat16* p, F32x16 a) {
+  store_low(reinterpret_cast<std::uint16_t*>(p), bfloat16_bits(a));
 }
 
 inline F32x16 abs(F32x16 a) {

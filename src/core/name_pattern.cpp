@@ -5,8 +5,8 @@ namespace mpdist {
 
 bool matches_pattern(std::string_view pattern, std::string_view name) {
   std::size_t p = 0, n = 0;
-  std::size_t star = std::string_view::npos,
-              taken = 0;  // the last star, and where what follows it was tried in the name
+  std::size_t star = std::string_view::npos;  // the last one
+  std::size_t taken = 0;                      // where in the name what follows it was tried
   while (n < name.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
       star = p++;

@@ -46,8 +46,8 @@ inline constexpr std::int64_t kParameterAlignment = 32;  ///< elements: slices s
 
 /// Flat arrays of one layout, in the order in which gradients become ready (the reverse of the order of registration):
 /// FP32 master and working copy in the compute type. Parameters are named views; the padding between them stays zero.
-/// With FP32 compute the working copy is the master. Frozen parameters lie behind all others, so gradients, which belong
-/// to the reducer, and optimizer slots are arrays of the same layout that end before them.
+/// With FP32 compute the working copy is the master. Frozen parameters lie behind all others, so gradients, which
+/// belong to the reducer, and optimizer slots are arrays of the same layout that end before them.
 class ParameterStore {
  public:
   /// Registers a parameter in forward order; the reference stays valid. Names are unique.

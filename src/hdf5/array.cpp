@@ -12,17 +12,34 @@
 namespace mpdist::hdf5 {
 namespace {
 
-/// Paths of all datasets below a group, "train/images".
-void append_datasets(const Group& group, const std::string& prefix, std::vector<std::string>& names) {
-  for (const Group::Member& member : group.members()) {
-    const std::string path = prefix + member.name;
-    if (!member.is_group) {
-      names.push_back(path);
-    } else if (names.size() < 20) {
-      append_datasets(group.open_group(member.name), path + "/", names);
+/// HDF5 1.10 finds a chunk by walking over all of them, so listing them takes the square of their number.
+constexpr std::int64_t kMostListedChunks = 2000;
+
+/// Paths of the datasets of a file, "train/images": the first 20, then "and more". Groups may link to each other in
+/// circles, so depth and number of those that are looked into are bounded.
+class DatasetList {
+ public:
+  explicit DatasetList(const Group& root) { append(root, "", 16); }
+  const std::string& text() const { return text_; }
+
+ private:
+  void append(const Group& group, const std::string& prefix, int depth) {
+    for (const Group::Member& member : group.members()) {
+      if (names_left_ == 0 || groups_left_ == 0) break;
+      const std::string path = prefix + member.name;
+      if (!member.is_group) {
+        if (!text_.empty()) text_ += ", ";
+        text_ += --names_left_ == 0 ? "and more" : path;
+      } else if (depth > 0) {
+        --groups_left_;
+        append(group.open_group(member.name), path + "/", depth - 1);
+      }
     }
   }
-}
+
+  std::string text_;
+  int names_left_ = 21, groups_left_ = 1000;
+};
 
 File open_file(const std::string& path) {
   std::error_code ignored;
@@ -51,10 +68,7 @@ bool has_dataset(const Group& root, const std::string& name) {
 
 void require_dataset(const File& file, const std::string& path, const std::string& name) {
   if (has_dataset(file.root(), name)) return;
-  std::vector<std::string> names;
-  append_datasets(file.root(), "", names);
-  std::string list;
-  for (const std::string& other : names) list += (list.empty() ? "" : ", ") + other;
+  const std::string list = DatasetList(file.root()).text();
   throw UsageError(fmt::format("{}: expected a dataset \"{}\", found {}; name it in [data]", path, name,
                                list.empty() ? "none at all" : list));
 }
@@ -131,6 +145,15 @@ Filters filters_of(const Handle& creation, const std::string& path, const std::s
   return filters;
 }
 
+/// Whether HDF5's part of the file begins further on. HDF5 1.10 counts the addresses of chunks from there, not from the
+/// start of the file.
+bool has_user_block(const File& file) {
+  const Handle creation(MPDIST_HDF5(H5Fget_create_plist, file.id()));
+  hsize_t bytes = 0;
+  MPDIST_HDF5(H5Pget_userblock, creation.id(), &bytes);
+  return bytes != 0;
+}
+
 }  // namespace
 
 std::string ElementType::name() const {
@@ -187,9 +210,9 @@ void Array::Impl::find_chunks(const Handle& creation) {
   const Filters filters = filters_of(creation, path, name);
   bool whole = filters.known && static_cast<std::int64_t>(chunk[0]) == block_rows;
   for (int i = 1; i < shape.rank(); ++i) whole = whole && static_cast<std::int64_t>(chunk[i]) == shape[i];
-  if (!whole) return;
-  const std::uint64_t size = std::filesystem::file_size(path);
   const std::int64_t blocks = (shape[0] + block_rows - 1) / block_rows;
+  if (!whole || blocks > kMostListedChunks || has_user_block(file)) return;
+  const std::uint64_t size = std::filesystem::file_size(path);
   std::vector<StoredBlock> found(static_cast<std::size_t>(blocks));
   for (std::int64_t block = 0; block < blocks; ++block) {
     const std::array<hsize_t, Shape::kMaxRank> at{static_cast<hsize_t>(block * block_rows)};
@@ -210,6 +233,7 @@ void Array::Impl::find_chunks(const Handle& creation) {
 }
 
 Array Array::open(const std::string& path, const std::string& name) {
+  const LibraryLock lock;
   auto impl = std::make_unique<Impl>(path, name);
   try {
     require_dataset(impl->file, path, name);

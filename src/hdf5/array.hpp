@@ -44,7 +44,8 @@ class Array {
   /// Rows of a block: those of a chunk, else 1.
   std::int64_t block_rows() const;
   /// Where the rows [block*block_rows, ...) lie in one piece (the last block of a chunked array is stored at its full
-  /// length). Null where they do not: several chunks a block, other filters, no storage yet; then `read` reads them.
+  /// length). Null where they do not: several chunks a block, other filters, no storage yet; or are not
+  /// known: chunks of a file with a user block, more than 2000 of them. Then `read` reads them.
   const StoredBlock* stored(std::int64_t block) const;
   /// Reads rows [first, first+rows) through HDF5, in the file's element type; `out` holds rows*row_bytes() bytes.
   /// Throws FormatError.

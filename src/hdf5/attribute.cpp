@@ -25,6 +25,7 @@ void create(std::int64_t object, const std::string& name, std::int64_t file_type
 }
 
 std::string read_fixed_text(std::int64_t attribute, std::int64_t type) {
+  const LibraryLock lock;
   std::string text(H5Tget_size(type), '\0');
   MPDIST_HDF5(H5Aread, attribute, type, text.data());
   text.resize(std::find(text.begin(), text.end(), '\0') - text.begin());
@@ -59,7 +60,8 @@ Scalar Object::attribute(const std::string& name) const {
   const Handle attribute(MPDIST_HDF5(H5Aopen, handle_.id(), name.c_str(), H5P_DEFAULT));
   const Handle space(MPDIST_HDF5(H5Aget_space, attribute.id()));
   const Handle type(MPDIST_HDF5(H5Aget_type, attribute.id()));
-  if (H5Sget_simple_extent_npoints(space.id()) != 1) throw Unsupported("HDF5 attribute " + name + " is not a scalar");
+  if (MPDIST_HDF5(H5Sget_simple_extent_npoints, space.id()) != 1)
+    throw Unsupported("HDF5 attribute " + name + " is not a scalar");
   switch (MPDIST_HDF5(H5Tget_class, type.id())) {
     case H5T_INTEGER: {
       std::int64_t value = 0;

@@ -10,6 +10,11 @@ namespace mpdist::hdf5 {
 
 static_assert(std::is_same_v<hid_t, std::int64_t>, "headers of src/hdf5 hold hid_t as int64");
 
+LibraryLock::LibraryLock() {
+  static std::recursive_mutex mutex;
+  lock_ = std::unique_lock(mutex);
+}
+
 void silence() {
   thread_local const herr_t silenced = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   (void)silenced;
@@ -32,6 +37,7 @@ void throw_last_error(std::string_view call) {
 
 Handle::~Handle() {
   if (id_ < 0) return;
+  const LibraryLock lock;
   silence();
   H5Idec_ref(id_);
 }

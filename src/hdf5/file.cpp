@@ -86,6 +86,7 @@ void Dataset::read(void* elements) const {
 }
 
 std::uint64_t Dataset::offset() const {
+  const LibraryLock lock;
   silence();
   const haddr_t address = H5Dget_offset(handle_.id());
   if (address == HADDR_UNDEF) throw_last_error("H5Dget_offset");

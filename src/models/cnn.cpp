@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/models/cnn.hpp"
 
+#include "src/models/extents.hpp"
 #include "src/models/model.hpp"
 #include "src/nn/activation.hpp"
 #include "src/nn/conv2d.hpp"
@@ -18,8 +19,11 @@ struct CnnOptions : Options {
   void describe(Schema& schema) override {
     schema
         .key("channels", channels,
-             {.help = "output channels of each stage; a stage halves height and width", .minimum = 1})
-        .key("hidden", hidden, {.help = "width of the hidden fully connected layer", .minimum = 1})
+             {.help = "output channels of each stage; a stage halves height and width",
+              .minimum = 1,
+              .maximum = kMaximumChannels})
+        .key("hidden", hidden,
+             {.help = "width of the hidden fully connected layer", .minimum = 1, .maximum = kMaximumUnits})
         .key("dropout", dropout, {.help = "probability after the hidden layer", .minimum = 0, .maximum = 0.99});
   }
 };

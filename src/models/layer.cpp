@@ -14,11 +14,11 @@ const LayerOptions& options_of(const TableList::Element& element) {
   return dynamic_cast<const LayerOptions&>(*element.options);
 }
 
-/// Whether element i, of a list, and the ReLU behind it become one operation.
+/// Whether element i, of a list, and the ReLU behind it become one operation. A ReLU with a name of its own stays.
 bool merges_with_next(const std::vector<TableList::Element>& elements, std::size_t i) {
   if (i + 1 == elements.size() || elements[i + 1].kind != "relu") return false;
   return options_of(elements[i]).takes_relu() && options_of(elements[i]).repeat == 1 &&
-         options_of(elements[i + 1]).repeat == 1;
+         options_of(elements[i + 1]).repeat == 1 && options_of(elements[i + 1]).name.empty();
 }
 
 /// Names of the layers of one list: given ones, or kind and number; with `repeat` a given name is numbered too.
@@ -50,6 +50,12 @@ void LayerSite::fail(const std::string& problem) const {
 void LayerSite::take_name(const std::string& own) const {
   if (!is_name(own)) fail("expected a name of letters, digits, '_', '-' and dots between them");
   if (!taken.insert(name).second) fail("another layer has this name");
+}
+
+void LayerSite::take_part(const std::string& part) const {
+  LayerSite own = *this;
+  own.name += "." + part;
+  own.take_name(part);
 }
 
 void LayerSite::need_image(const std::string& what) const {

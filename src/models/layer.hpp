@@ -34,6 +34,8 @@ struct LayerSite {
   [[noreturn]] void fail(const std::string& problem) const;
   /// Fails unless `own`, the last part of the name, is a name, and the whole is new.
   void take_name(const std::string& own) const;
+  /// The same of "<name>.<part>", which the layer registers beside itself.
+  void take_part(const std::string& part) const;
   /// Height, width and channels; fails where the shape has no such thing, naming `what` needs it.
   void need_image(const std::string& what) const;
 };

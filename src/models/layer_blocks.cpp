@@ -59,6 +59,7 @@ Shortcut make_shortcut(LayerSite& site, const Shape& in, const Shape& out, bool 
   const std::string name = site.name + ".shortcut";
   Shortcut shortcut;
   if (in == out) return shortcut;
+  site.take_part("shortcut");
   if (in.rank() == 1 && out.rank() == 1) {
     shortcut.linear.emplace(site.store, name, in[0], out[0], false);
     return shortcut;
@@ -66,6 +67,7 @@ Shortcut make_shortcut(LayerSite& site, const Shape& in, const Shape& out, bool 
   const std::optional<std::int64_t> stride = in.rank() == 3 && out.rank() == 3 ? stride_between(in, out) : std::nullopt;
   if (!stride)
     site.fail(fmt::format("no 1x1 convolution makes {} of the block's input {}", out.to_string(), in.to_string()));
+  if (norm) site.take_part("shortcut.norm");
   shortcut.convolution.emplace(site.store, name,
                                ConvBlockOptions{.in = in[2],
                                                 .out = out[2],

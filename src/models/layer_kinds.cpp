@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The layers of a network in TOML that are one operation.
 
+#include <algorithm>
+
+#include "src/models/extents.hpp"
 #include "src/models/layer.hpp"
 #include "src/models/layer_blocks.hpp"
 #include "src/nn/activation.hpp"
@@ -63,15 +66,21 @@ struct ConvOptions : LayerOptions {
   std::string activation = "none";
 
   void describe_own(Schema& schema) override {
-    schema.key("channels", channels, {.help = "output channels", .minimum = 1, .required = true})
-        .key("kernel", kernel, {.help = "height and width of the window", .unit = "pixels", .minimum = 1})
-        .key("stride", stride, {.help = "step of the window", .unit = "pixels", .minimum = 1})
+    schema
+        .key("channels", channels,
+             {.help = "output channels", .minimum = 1, .maximum = kMaximumChannels, .required = true})
+        .key("kernel", kernel,
+             {.help = "height and width of the window", .unit = "pixels", .minimum = 1, .maximum = kMaximumWindow})
+        .key("stride", stride,
+             {.help = "step of the window", .unit = "pixels", .minimum = 1, .maximum = kMaximumWindow})
         .key("padding", padding,
              {.help = "zeros around the image; same: (kernel - 1) / 2",
               .unit = "pixels",
               .minimum = 0,
+              .maximum = kMaximumWindow,
               .words = {"same"}})
-        .key("groups", groups, {.help = "parts of the channels that do not see each other", .minimum = 1})
+        .key("groups", groups,
+             {.help = "parts of the channels that do not see each other", .minimum = 1, .maximum = kMaximumChannels})
         .key("norm", norm, {.help = "batch norm behind it, instead of a bias"});
     describe_activation(schema, activation, "at the end");
   }
@@ -89,6 +98,7 @@ struct ConvOptions : LayerOptions {
       site.fail(
           fmt::format("kernel {} with padding {} does not fit a {} input", kernel, geometry.padding, extent_text(in)));
     }
+    if (norm) site.take_part("norm");
     site.shape = {geometry.output_extent(in[0], kernel), geometry.output_extent(in[1], kernel), channels};
     return activated_layer(ConvBlock(site.store, site.name,
                                      {.in = in[2],
@@ -126,7 +136,8 @@ struct LinearOptions : LayerOptions {
   std::int64_t units = 0;
   std::string activation = "none";
   void describe_own(Schema& schema) override {
-    schema.key("units", units, {.help = "outputs; 0: one per class of the data", .minimum = 0});
+    schema.key("units", units,
+               {.help = "outputs; 0: one per class of the data", .minimum = 0, .maximum = kMaximumUnits});
     describe_activation(schema, activation, "at the end");
   }
   bool takes_relu() const override { return activation == "none"; }
@@ -168,9 +179,12 @@ template <auto operation>
 struct PoolOptions : LayerOptions {
   std::int64_t window = 2, stride = 0, padding = 0;
   void describe_own(Schema& schema) override {
-    schema.key("window", window, {.help = "height and width", .unit = "pixels", .minimum = 1})
-        .key("stride", stride, {.help = "step; 0: the window's extent", .unit = "pixels", .minimum = 0})
-        .key("padding", padding, {.help = "around the image", .unit = "pixels", .minimum = 0});
+    schema
+        .key("window", window, {.help = "height and width", .unit = "pixels", .minimum = 1, .maximum = kMaximumWindow})
+        .key("stride", stride,
+             {.help = "step; 0: the window's extent", .unit = "pixels", .minimum = 0, .maximum = kMaximumWindow})
+        .key("padding", padding,
+             {.help = "around the image", .unit = "pixels", .minimum = 0, .maximum = kMaximumWindow});
   }
   std::unique_ptr<Layer> build(LayerSite& site) const override {
     site.need_image("pooling");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/models/mlp.hpp"
 
+#include "src/models/extents.hpp"
 #include "src/models/model.hpp"
 #include "src/nn/activation.hpp"
 #include "src/nn/linear.hpp"
@@ -13,7 +14,7 @@ struct MlpOptions : Options {
   double dropout = 0;
 
   void describe(Schema& schema) override {
-    schema.key("hidden", hidden, {.help = "width of each hidden layer", .minimum = 1})
+    schema.key("hidden", hidden, {.help = "width of each hidden layer", .minimum = 1, .maximum = kMaximumUnits})
         .key("dropout", dropout, {.help = "probability after each hidden layer", .minimum = 0, .maximum = 0.99});
   }
 };

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "src/models/extents.hpp"
 #include "src/models/model.hpp"
 #include "src/nn/activation.hpp"
 #include "src/nn/conv_norm.hpp"
@@ -24,7 +25,8 @@ struct ResnetOptions : Options {
     schema
         .key("depth", depth,
              {.help = "20, 32, 44, 56, 110 (CIFAR form) or 18, 34, 50, 101 (ImageNet form)", .minimum = 18})
-        .key("width", width, {.help = "channels of the first stage of the CIFAR form", .minimum = 1})
+        .key("width", width,
+             {.help = "channels of the first stage of the CIFAR form", .minimum = 1, .maximum = kMaximumChannels})
         .key("dropout", dropout, {.help = "probability before the last layer", .minimum = 0, .maximum = 0.99})
         .key("norm_momentum", norm_momentum,
              {.help = "share of a batch in the running statistics",

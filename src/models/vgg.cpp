@@ -5,6 +5,7 @@
 #include <array>
 
 #include "src/models/conv_block.hpp"
+#include "src/models/extents.hpp"
 #include "src/models/model.hpp"
 #include "src/nn/activation.hpp"
 #include "src/nn/linear.hpp"
@@ -24,7 +25,10 @@ struct VggOptions : Options {
 
   void describe(Schema& schema) override {
     schema.key("depth", depth, {.help = "layers with weights in the published form: 11, 13, 16, 19", .minimum = 11})
-        .key("width", width, {.help = "channels of the first stage; the others have 2, 4, 8 and 8 times", .minimum = 1})
+        .key("width", width,
+             {.help = "channels of the first stage; the others have 2, 4, 8 and 8 times",
+              .minimum = 1,
+              .maximum = kMaximumChannels})
         .key("norm", norm, {.help = "batch norm after each convolution"})
         .key("norm_momentum", norm_momentum,
              {.help = "share of a batch in the running statistics",
@@ -34,7 +38,8 @@ struct VggOptions : Options {
         .key("classifier", classifier,
              {.help = "published: two hidden layers; single: one linear layer; auto: single below 64x64 pixels",
               .allowed = {"auto", "published", "single"}})
-        .key("hidden", hidden, {.help = "width of the published classifier's hidden layers", .minimum = 1})
+        .key("hidden", hidden,
+             {.help = "width of the published classifier's hidden layers", .minimum = 1, .maximum = kMaximumUnits})
         .key("dropout", dropout,
              {.help = "probability after each hidden layer; before the single layer", .minimum = 0, .maximum = 0.99});
   }
@@ -55,6 +60,15 @@ const Form& form_of(std::int64_t depth) {
   throw UsageError(fmt::format("model.depth = {}: VGG networks have depth 11, 13, 16 or 19", depth));
 }
 
+/// A width that nothing has would be a key read and ignored.
+void refuse_hidden(const VggOptions& options) {
+  if (options.hidden == VggOptions().hidden) return;
+  throw UsageError(
+      fmt::format("model.hidden = {}: the single classifier has no hidden layers; expected model.classifier = "
+                  "\"published\", or no model.hidden",
+                  options.hidden));
+}
+
 class Vgg : public Model {
  public:
   Vgg(const VggOptions& options, ParameterStore& store, Shape image, std::int64_t classes)
@@ -63,6 +77,7 @@ class Vgg : public Model {
     const bool single =
         options.classifier == "single" || (options.classifier == "auto" && std::min(image[0], image[1]) < 64);
     if (single) {
+      refuse_hidden(options);
       head_.emplace_back(store, "fc1", features, classes, false);
     } else {
       head_.emplace_back(store, "fc1", features, options.hidden, true);

@@ -27,7 +27,8 @@ struct Variable {
 };
 
 /// A parameter's gradient during the backward pass: FP32, shaped as the parameter; `accumulate` from the second use on.
-/// Empty for a frozen weight or bias: kernels leave it out. That of a frozen norm is discarded later: dx needs its sums.
+/// Empty for a frozen weight or bias: kernels leave it out. That of a frozen norm is discarded later: dx needs its
+/// sums.
 struct ParameterGradient {
   Tensor values;
   bool accumulate = false;

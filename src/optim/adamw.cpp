@@ -4,6 +4,7 @@
 #include "kernels/adamw_step.hpp"
 #include "src/optim/betas.hpp"
 #include "src/optim/flat_array.hpp"
+#include "src/optim/fp32_range.hpp"
 
 namespace mpdist::optim {
 namespace {
@@ -62,6 +63,7 @@ void AdamwOptions::describe(Schema& schema) {
 std::unique_ptr<Optimizer> make_adamw(const AdamwOptions& options, const OptimizerOptions& common,
                                       ParameterStore& store) {
   check_betas(options.betas);
+  check_eps("optimizer.eps", options.eps);
   return std::make_unique<Adamw>(options, common, store);
 }
 

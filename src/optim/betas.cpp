@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "src/core/error.hpp"
+#include "src/optim/fp32_range.hpp"
 
 namespace mpdist::optim {
 
@@ -15,9 +16,9 @@ KeyDoc betas_doc(const char* help) {
 }
 
 void check_betas(const std::vector<double>& betas) {
-  const auto fits = [](double beta) { return beta >= 0 && beta < 1; };
-  if (betas.size() == 2 && std::all_of(betas.begin(), betas.end(), fits)) return;
-  throw UsageError(fmt::format("optimizer.betas: expected two numbers in [0, 1), found [{}]", fmt::join(betas, ", ")));
+  if (betas.size() == 2 && std::all_of(betas.begin(), betas.end(), decays_in_fp32)) return;
+  throw UsageError(
+      fmt::format("optimizer.betas: expected two numbers in [0, 1) as FP32, found [{}]", fmt::join(betas, ", ")));
 }
 
 double bias_correction(float beta, std::int64_t step) {

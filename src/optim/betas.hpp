@@ -10,7 +10,7 @@ namespace mpdist::optim {
 
 /// Of a key `betas`: two numbers in [0, 1).
 KeyDoc betas_doc(const char* help);
-/// Throws UsageError for other lists: options may be made without the config.
+/// Throws UsageError for lists that are none of these as FP32; options may be made without the config.
 void check_betas(const std::vector<double>& betas);
 
 /// 1 - beta^step in FP64, with beta as the kernels see it: 1 - 0.999F is 1.3e-5 away from 0.001.

@@ -4,6 +4,7 @@
 #include "kernels/lamb_step.hpp"
 #include "src/optim/betas.hpp"
 #include "src/optim/flat_array.hpp"
+#include "src/optim/fp32_range.hpp"
 
 namespace mpdist::optim {
 namespace {
@@ -63,6 +64,7 @@ void LambOptions::describe(Schema& schema) {
 std::unique_ptr<Optimizer> make_lamb(const LambOptions& options, const OptimizerOptions& common,
                                      ParameterStore& store) {
   check_betas(options.betas);
+  check_eps("optimizer.eps", options.eps);
   return std::make_unique<Lamb>(options, common, store);
 }
 

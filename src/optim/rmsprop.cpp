@@ -3,6 +3,7 @@
 
 #include "kernels/rmsprop_step.hpp"
 #include "src/optim/flat_array.hpp"
+#include "src/optim/fp32_range.hpp"
 
 namespace mpdist::optim {
 namespace {
@@ -74,6 +75,8 @@ void RmspropOptions::describe(Schema& schema) {
 
 std::unique_ptr<Optimizer> make_rmsprop(const RmspropOptions& options, const OptimizerOptions& common,
                                         ParameterStore& store) {
+  check_decay("optimizer.alpha", options.alpha);
+  check_eps("optimizer.eps", options.eps);
   return std::make_unique<Rmsprop>(options, common, store);
 }
 

@@ -37,20 +37,6 @@ std::optional<std::string> error_of(const std::function<void()>& work) {
   }
 }
 
-/// Everything of the state that rank 0 read goes to the others.
-void broadcast_state(TrainingState& state, comm::Communicator& communicator, Stream& stream) {
-  precision::LossScalerState scaler = state.scaler.state();
-  std::int64_t counters[] = {state.step, state.attempted, state.skipped};
-  communicator.broadcast(std::as_writable_bytes(std::span(&scaler, 1)), 0);
-  communicator.broadcast(std::as_writable_bytes(std::span(counters)), 0);
-  state.scaler.restore(scaler);
-  state.step = counters[0], state.attempted = counters[1], state.skipped = counters[2];
-  for (const checkpoint::NamedTensor& tensor : state_tensors(state)) {
-    communicator.broadcast(std::as_writable_bytes(tensor.values.span<float>()), 0);
-  }
-  state.refresh_working(stream);
-}
-
 }  // namespace
 
 /// What rank 0 has of the output directory. Nothing is created before the first of these exists.

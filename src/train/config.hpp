@@ -88,6 +88,12 @@ struct LogConfig {
   std::int64_t every = 10;  ///< attempted steps
 };
 
+/// Keys init, init_skip of [model]: the weights that a new run starts from.
+struct InitConfig {
+  std::string checkpoint;         ///< empty: fresh ones
+  std::vector<std::string> skip;  ///< patterns of names that keep their fresh values
+};
+
 struct Config {
   RunConfig run;
   BatchConfig batch;
@@ -102,6 +108,7 @@ struct Config {
   CheckpointConfig checkpoint;
   EvaluateConfig evaluate;
   LogConfig log;
+  InitConfig init;
 };
 
 /// The text of a config file; UsageError when it cannot be read or is no text of a config's size.

@@ -41,6 +41,7 @@ Node* walk(Node* node, std::string_view path) {
     const std::string_view part = path.substr(0, end);
     if (part.front() == '[') {
       std::size_t index = 0;
+      if (part.size() < 3) return nullptr;  // at least "[0]"
       const char* last = part.data() + part.size() - 1;
       const auto [stop, error] = std::from_chars(part.data() + 1, last, index);
       auto* array = node->as_array();

@@ -88,6 +88,14 @@ void describe(PrecisionConfig& precision, Schema& schema) {
             .resume_may_change = true});
 }
 
+void describe(InitConfig& init, Schema& schema) {
+  schema
+      .key("init", init.checkpoint,
+           {.help = "checkpoint whose weights and statistics a new run starts from; empty: fresh ones"})
+      .key("init_skip", init.skip,
+           {.help = "parameters that keep their fresh values all the same, by name; * stands for any characters"});
+}
+
 void describe(DataConfig& data, Schema& schema) {
   data::AugmentationOptions& augmentation = data.augmentation;
   schema.key("path", data.path, {.help = "file or folder of the data", .resume_may_change = true})
@@ -216,6 +224,7 @@ std::vector<Table> tables(Config& config) {
             .maximum_excluded = true})
       .key("freeze", config.freeze,
            {.help = "parameters that training leaves alone, by name; * stands for any characters"});
+  describe(config.init, schema("model"));
   describe_own(config.model, schema("model"));
   describe(config.data, schema("data"));
   describe_own(config.data.format, schema("data"));

@@ -46,6 +46,11 @@ void validate_precision(const PrecisionConfig& precision, const ConfigSource& so
   }
 }
 
+void validate_init(const InitConfig& init, const ConfigSource& source) {
+  if (init.checkpoint.empty() && !init.skip.empty())
+    source.fail("model.init_skip", "expected model.init beside it, the checkpoint that the other parameters come from");
+}
+
 void validate_data(const data::AugmentationOptions& augmentation, const ConfigSource& source) {
   if (augmentation.mean.empty()) source.fail("data.mean", "expected one value per channel, found none");
   if (augmentation.mean.size() != augmentation.std.size()) {
@@ -60,6 +65,7 @@ void validate(const Config& config, const ConfigSource& source) {
   validate_run(config.run, source);
   validate_batch(config.batch, source);
   validate_precision(config.precision, source);
+  validate_init(config.init, source);
   validate_data(config.data.augmentation, source);
 }
 

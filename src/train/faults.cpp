@@ -86,7 +86,8 @@ void check_faults(const std::vector<Fault>& faults, const ParameterStore& store,
                        });
     const Parameter* tensor = fault.kind == Fault::Kind::overflow ? store.find(fault.target) : nullptr;
     if (tensor && tensor->frozen) {
-      throw UsageError(fmt::format("MPDIST_FAULT: tensor {} is frozen (model.freeze): it has no gradient", tensor->name));
+      throw UsageError(
+          fmt::format("MPDIST_FAULT: tensor {} is frozen (model.freeze): it has no gradient", tensor->name));
     }
     if (known) continue;
     std::string names;

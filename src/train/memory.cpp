@@ -4,6 +4,7 @@
 #include <bit>
 #include <numeric>
 
+#include "comm/tree_sum.hpp"
 #include "src/train/evaluator.hpp"
 #include "src/train/registry.hpp"
 #include "src/train/step.hpp"
@@ -77,7 +78,8 @@ MemoryForecast forecast_memory(const Config& config, const Plan& plan, TrainingS
   }
   MemoryForecast forecast{.peak = pool.use().peak};
   // The batch at work and those made ahead, beside a block of evaluation.
-  const std::int64_t ahead = config.data.workers > 0 ? config.data.prefetch : 0;
+  const std::int64_t ahead =
+      data::LoaderOptions{.workers = config.data.workers, .prefetch = config.data.prefetch}.ahead();
   const std::int64_t at_work = config.evaluate.every > 0 || ahead == 0 ? 1 : 0;
   const std::int64_t batches = std::max((ahead + 1) * plan.local_shards * shard_bytes,
                                         (ahead + at_work) * plan.local_shards * shard_bytes + shard_bytes);
@@ -85,6 +87,8 @@ MemoryForecast forecast_memory(const Config& config, const Plan& plan, TrainingS
   const int pending = std::countr_zero(static_cast<std::uint64_t>(plan.local_shards));
   of_kind(forecast, MemoryKind::gradients) +=
       pending * state.store.trainable_elements() * static_cast<std::int64_t>(size_of(plan.wire));
+  // The gradient's sum over the ranks, and that of the values beside it.
+  of_kind(forecast, MemoryKind::workspace) += 2 * comm::TreeSum::scratch_bytes(plan.ranks);
   for (const checkpoint::NamedTensor& tensor : state_tensors(state)) {
     of_kind(forecast, MemoryKind::checkpoint) += static_cast<std::int64_t>(tensor.values.bytes());
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/train/metrics.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -198,6 +199,20 @@ void MetricsWriter::end(const EndRecord& record) {
   json["peak_bytes"] = Json::object();
   for (const auto& [kind, bytes] : record.peak_bytes) json["peak_bytes"][std::string(name_of(kind))] = bytes;
   write(dump(json));
+}
+
+bool tells_of_end(const std::string& directory, std::int64_t step, std::int64_t attempted) {
+  std::ifstream in(directory + "/metrics.jsonl", std::ios::binary);
+  const Json wanted{{"event", "end"}, {"step", step}, {"attempted", attempted}, {"reason", "done"}};
+  for (std::string line; std::getline(in, line);) {
+    const Json json = Json::parse(line, nullptr, false);
+    const auto has = [&](const auto& item) {
+      return json.is_object() && json.contains(item.key()) && json[item.key()] == item.value();
+    };
+    const auto items = wanted.items();
+    if (std::all_of(items.begin(), items.end(), has)) return true;
+  }
+  return false;
 }
 
 }  // namespace mpdist::train

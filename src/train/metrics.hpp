@@ -37,4 +37,7 @@ class MetricsWriter : public Reporter {
   std::ofstream file_;
 };
 
+/// Whether `directory`/metrics.jsonl tells that the run came to its end ("done") at exactly this position.
+bool tells_of_end(const std::string& directory, std::int64_t step, std::int64_t attempted);
+
 }  // namespace mpdist::train

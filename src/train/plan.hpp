@@ -27,6 +27,10 @@ struct Plan {
   bool finished(std::int64_t step, std::int64_t attempted) const {
     return max_attempted > 0 ? attempted >= max_attempted : step >= max_steps;
   }
+  /// Finished, and not beyond: the run was not longer before.
+  bool just_finished(std::int64_t step, std::int64_t attempted) const {
+    return max_attempted > 0 ? attempted == max_attempted : step == max_steps;
+  }
 };
 
 /// Rank counts N with N | S and S/N a power of two.

@@ -30,7 +30,18 @@ RunLog::RunLog(const Config& config, const Plan& plan, comm::Communicator& commu
 
 RunLog::~RunLog() = default;
 
+bool RunLog::tells_of_end(const TrainingState& state) const {
+  std::int64_t told = 0;
+  together(communicator_, [&] {
+    if (communicator_.rank() != 0) return;
+    told = train::tells_of_end(config_.run.output_directory(), state.step, state.attempted) ? 1 : 0;
+  });
+  communicator_.broadcast(std::as_writable_bytes(std::span(&told, 1)), 0);
+  return told != 0;
+}
+
 void RunLog::start(const TrainingState& state, const std::string& resumed_from, const data::Datasets& datasets) {
+  started_ = Clock::now();
   const std::vector<std::string> devices = communicator_.all_gather_text(context_.device);
   together(communicator_, [&] {
     if (communicator_.rank() == 0) open_files(state, devices);
@@ -187,7 +198,7 @@ void RunLog::end(const TrainingState& state, const std::string& reason) {
                    .attempted = state.attempted,
                    .skipped = state.skipped,
                    .reason = reason,
-                   .wall_s = std::chrono::duration<double>(Clock::now() - context_.started).count()};
+                   .wall_s = std::chrono::duration<double>(Clock::now() - started_).count()};
   const std::array<std::int64_t, kMemoryKinds> mine = Pool::host().use().peak;
   std::vector<std::int64_t> all(mine.size() * static_cast<std::size_t>(plan_.ranks));
   communicator_.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)));

@@ -26,13 +26,15 @@ class RunLog {
   RunLog(const Config& config, const Plan& plan, comm::Communicator& communicator, const RunContext& context);
   ~RunLog();
 
+  /// Whether metrics.jsonl tells that the run came to its end at this state, which a kill may have prevented.
+  bool tells_of_end(const TrainingState& state) const;
   /// Opens the output directory's files: config.toml, manifest.json, metrics.jsonl (cut after the state's step).
   void start(const TrainingState& state, const std::string& resumed_from, const data::Datasets& datasets);
   /// `data_wait_s`: what this rank has waited for batches since the start (Loader::wait_s).
   void step(const StepReport& report, const StepRunner& runner, const TrainingState& state, double data_wait_s);
   void evaluation(const Evaluation& evaluation, const TrainingState& state);
   void checkpoint(const std::optional<Saved>& saved);  ///< in place; nothing happens without one
-  /// Why the run ends: "done", "stopped" or, when the numerics cannot go on, "diverged".
+  /// Why the run ends: "done", "stopped" or, when the numerics cannot go on, "diverged". Its time counts from start().
   void end(const TrainingState& state, const std::string& reason);
 
  private:
@@ -48,7 +50,7 @@ class RunLog {
   comm::Communicator& communicator_;
   const RunContext& context_;
   std::vector<std::unique_ptr<Reporter>> reporters_;  ///< rank 0 only
-  Clock::time_point last_record_ = Clock::now();
+  Clock::time_point started_ = Clock::now(), last_record_ = started_;
   std::int64_t steps_since_record_ = 0;
   std::int64_t bytes_before_ = 0;      ///< sent up to the step before
   double data_wait_before_s_ = 0;      ///< waited up to the record before

@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <set>
+#include <span>
 
 #include "kernels/cast.hpp"
 #include "src/models/registry.hpp"
@@ -122,6 +123,19 @@ void from_checkpoint(TrainingState& state, const checkpoint::Checkpoint& checkpo
   state.step = integer(checkpoint, "run/step", file);
   state.attempted = integer(checkpoint, "run/attempted", file);
   state.skipped = integer(checkpoint, "run/skipped", file);
+  state.refresh_working(stream);
+}
+
+void broadcast_state(TrainingState& state, comm::Communicator& communicator, Stream& stream) {
+  precision::LossScalerState scaler = state.scaler.state();
+  std::int64_t counters[] = {state.step, state.attempted, state.skipped};
+  communicator.broadcast(std::as_writable_bytes(std::span(&scaler, 1)), 0);
+  communicator.broadcast(std::as_writable_bytes(std::span(counters)), 0);
+  state.scaler.restore(scaler);
+  state.step = counters[0], state.attempted = counters[1], state.skipped = counters[2];
+  for (const checkpoint::NamedTensor& tensor : state_tensors(state)) {
+    communicator.broadcast(std::as_writable_bytes(tensor.values.span<float>()), 0);
+  }
   state.refresh_working(stream);
 }
 

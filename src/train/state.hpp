@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "comm/communicator.hpp"
 #include "src/checkpoint/checkpoint.hpp"
 #include "src/core/parameters.hpp"
 #include "src/models/model.hpp"
@@ -58,5 +59,8 @@ checkpoint::Checkpoint to_checkpoint(const TrainingState& state, const Config& c
 /// Restores all of it. Throws FormatError naming `file` and what is missing, extra or of another shape.
 void from_checkpoint(TrainingState& state, const checkpoint::Checkpoint& checkpoint, const std::string& file,
                      Stream& stream);
+
+/// Collective: everything of the state that rank 0 read goes to the others, whose working copy follows.
+void broadcast_state(TrainingState& state, comm::Communicator& communicator, Stream& stream);
 
 }  // namespace mpdist::train

@@ -13,6 +13,7 @@
 #include "src/core/log.hpp"
 #include "src/core/pool.hpp"
 #include "src/train/agreement.hpp"
+#include "src/train/datasets.hpp"
 #include "src/train/registry.hpp"
 #include "src/train/study_report.hpp"
 #include "src/train/suggest.hpp"
@@ -36,6 +37,11 @@ class Study {
                         "own checkpoint; expected \"auto\"",
                         config_.checkpoint.resume));
       }
+      if (config_.comm.wire != "auto") {
+        throw UsageError(fmt::format(
+            "comm.wire = \"{}\": a study compares types of computation, each with its own wire type; expected \"auto\"",
+            config_.comm.wire));
+      }
     });
     runs_ = static_cast<std::int64_t>(settings.size()) * options_.seeds;
     for (const StudySetting& setting : settings) {
@@ -53,13 +59,13 @@ class Study {
   ExitCode one_run(const StudySetting& setting, std::int64_t seed) {
     const Config config = study_run_config(config_, setting, seed);
     ++number_;
-    if (!look_at(config, seed)) {
+    if (!look_at(config, seed, {.just_trained = false})) {
       log::info("study: run {} of {}: {}, seed {}", number_, runs_, setting.name, seed);
       if (train_once(config) == ExitCode::stopped) {
         log::info("the study was stopped in run {} of {}; the same command goes on with it", number_, runs_);
         return ExitCode::stopped;
       }
-      require(look_at(config, seed), "{} does not tell how its run ended", config.run.output_directory());
+      if (!look_at(config, seed, {.just_trained = true})) refuse_what_is_there(config);
     }
     together(communicator_, [&] {
       if (communicator_.rank() == 0) write_study(config_, all_);
@@ -67,19 +73,32 @@ class Study {
     return ExitCode::done;
   }
 
+  struct Look {
+    bool just_trained;  ///< by this process, which compared the data itself
+  };
   /// Takes the outcome of a finished run over; whether there was one. Collective.
-  bool look_at(const Config& config, std::int64_t seed) {
+  bool look_at(const Config& config, std::int64_t seed, Look look) {
     std::int64_t finished = 0;
     together(communicator_, [&] {
       if (communicator_.rank() != 0) return;
       const std::optional<RunOutcome> outcome = finished_outcome(config);
       if (!outcome) return;
+      if (!look.just_trained) refuse_other_data(config, open_datasets(config).train->digest());
       all_.back().seeds.push_back(seed);
       all_.back().outcomes.push_back(*outcome);
       finished = 1;
     });
     communicator_.broadcast(std::as_writable_bytes(std::span(&finished, 1)), 0);
     return finished != 0;
+  }
+
+  /// Training found nothing to do, and no outcome is there.
+  void refuse_what_is_there(const Config& config) {
+    together(communicator_, [&] {
+      if (communicator_.rank() != 0) return;
+      refuse_other_length(config);
+      throw Error(ExitCode::internal, config.run.output_directory() + " does not tell how its run ended");
+    });
   }
 
   ExitCode train_once(const Config& config) {

@@ -26,7 +26,14 @@ struct RunOutcome {
 /// is none, or only a part of one, or one of another length. UsageError when it was a run with other fixed keys.
 std::optional<RunOutcome> finished_outcome(const Config& config);
 
-/// The outcome that the events of a metrics.jsonl tell; nothing when they do not come to an end.
-std::optional<RunOutcome> outcome_of_events(const std::string& jsonl);
+/// UsageError when the newest checkpoint in `config`'s output directory, where there is one, is of other training data.
+void refuse_other_data(const Config& config, std::uint64_t digest);
+
+/// For a run that training left without an outcome: UsageError when it had another length before.
+void refuse_other_length(const Config& config);
+
+/// The outcome that the events of `path`, a metrics.jsonl whose text is `jsonl`, tell; nothing when they do not come to
+/// an end. FormatError for an end that lacks something.
+std::optional<RunOutcome> outcome_of_events(const std::string& jsonl, const std::string& path = "metrics.jsonl");
 
 }  // namespace mpdist::train

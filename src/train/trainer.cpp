@@ -10,6 +10,7 @@
 #include "src/train/datasets.hpp"
 #include "src/train/evaluator.hpp"
 #include "src/train/faults.hpp"
+#include "src/train/initial_weights.hpp"
 #include "src/train/registry.hpp"
 #include "src/train/run_log.hpp"
 #include "src/train/step.hpp"
@@ -54,13 +55,14 @@ class Trainer {
         state_(*model_state_),
         faults_(made_together(communicator, [&] { return checked_faults(); }), communicator.rank()) {
     agree();
+    take_initial_weights(state_, config, communicator, stream_);
   }
 
   ExitCode run();
 
  private:
   std::vector<Fault> checked_faults() const;
-  void agree() const;
+  void agree();
   RunFacts facts() const;
   void train(Checkpoints& checkpoints, RunLog& log);
   void after_step(const StepReport& report, StepRunner& runner, Checkpoints& checkpoints, RunLog& log);
@@ -75,6 +77,7 @@ class Trainer {
   const RunContext& context_;
   Stream stream_;
   data::Datasets datasets_;
+  std::uint64_t train_digest_ = 0, test_digest_ = 0;
   Plan plan_;
   std::unique_ptr<optim::Schedule> schedule_;
   data::Augmentation augmentation_;
@@ -92,13 +95,15 @@ std::vector<Fault> Trainer::checked_faults() const {
   return faults;
 }
 
-void Trainer::agree() const {
+void Trainer::agree() {
+  together(communicator_, [&] {  // both may read files
+    train_digest_ = datasets_.train->digest();
+    test_digest_ = datasets_.test->digest();
+  });
   std::vector<Fact> all = context_.facts;
   for (const auto& [key, value] : key_values(config_)) all.push_back({key, value});
-  all.push_back(
-      {"data set", fmt::format("{} samples, digest {:016x}", datasets_.train->size(), datasets_.train->digest())});
-  all.push_back(
-      {"test set", fmt::format("{} samples, digest {:016x}", datasets_.test->size(), datasets_.test->digest())});
+  all.push_back({"data set", fmt::format("{} samples, digest {:016x}", datasets_.train->size(), train_digest_)});
+  all.push_back({"test set", fmt::format("{} samples, digest {:016x}", datasets_.test->size(), test_digest_)});
   std::string shapes;
   for (const Parameter* p : state_.store.parameters()) shapes += p->name + p->shape.to_string() + " ";
   all.push_back({"parameters", shapes});
@@ -111,7 +116,7 @@ RunFacts Trainer::facts() const {
           .versions = context_.versions,
           .ranks = plan_.ranks,
           .samples = plan_.samples,
-          .data_digest = datasets_.train->digest()};
+          .data_digest = train_digest_};
 }
 
 bool Trainer::wants_to_stop() const {
@@ -123,13 +128,18 @@ ExitCode Trainer::run() {
   RunLog log(config_, plan_, communicator_, context_);
   Checkpoints checkpoints(config_, communicator_, facts());
   const bool resumed = checkpoints.resume(state_, stream_);
-  if (resumed && plan_.finished(state_.step, state_.attempted)) {
+  const bool finished = resumed && plan_.finished(state_.step, state_.attempted);
+  if (finished && (!plan_.just_finished(state_.step, state_.attempted) || log.tells_of_end(state_))) {
     log::info("{} is finished: step {}, {} skipped; nothing to do (raise run.steps or run.epochs to go on)",
               config_.run.output_directory(), state_.step, state_.skipped);
     return ExitCode::done;
   }
   log.start(state_, checkpoints.resumed_from(), datasets_);
-  train(checkpoints, log);
+  if (finished) {  // a kill came between the last checkpoint and the end
+    evaluate_now(checkpoints, log);
+  } else {
+    train(checkpoints, log);
+  }
   log.end(state_, stopped_ ? "stopped" : "done");
   return stopped_ ? ExitCode::stopped : ExitCode::done;
 }

@@ -8,6 +8,7 @@
 #include "data/formats/hdf5.hpp"
 #include "data/formats/idx.hpp"
 #include "data/formats/synthetic.hpp"
+#include "tests/data/fake_dataset.hpp"
 #include "tests/data/scratch_folder.hpp"
 
 namespace mpdist::data {
@@ -86,6 +87,25 @@ TEST_F(Writers, RefuseWhatTheirFormatCannotHold) {
             std::string::npos);
   EXPECT_EQ(complaint(ExitCode::usage, [&] { write_idx(some(), path(), {.type = "uint8", .chunk = 8}); }),
             "--chunk and --deflate belong to --to hdf5 alone");
+}
+
+TEST_F(Writers, MakeSureOfRoomForWholeChunksAndTheirIndex) {
+  const auto large = [](std::int64_t size) { return std::make_unique<FakeDataset>(size, Shape{1024, 1024, 1}); };
+  const Datasets sets{.train = large((std::int64_t{1} << 37) + 1), .test = large(1)};
+  // 2^26 + 1 chunks of 2048 MiB and 128 bytes, 2^37 labels, an image, a MiB; a bare name is one in this folder.
+  const std::uint64_t mib = ((1ull << 26) + 1) * 2048 + (1ull << 13) + (1ull << 19) + 2;
+  EXPECT_TRUE(complaint(ExitCode::usage, [&] {
+                write_hdf5(sets, "bare_name.h5", {.type = "uint8", .chunk = 2048});
+              }).starts_with(fmt::format("bare_name.h5: expected room for {} MiB", mib)));
+  EXPECT_FALSE(std::filesystem::exists("bare_name.h5"));
+}
+
+TEST_F(Writers, NameTheLargestChunk) {
+  const Shape image{1024, 1024, 1};
+  const Datasets sets{.train = std::make_unique<FakeDataset>(5000, image),
+                      .test = std::make_unique<FakeDataset>(1, image)};
+  EXPECT_EQ(complaint(ExitCode::usage, [&] { write_hdf5(sets, path("a.h5"), {.type = "uint8", .chunk = 4096}); }),
+            "--chunk 4096: expected chunks below 4 GiB: at most --chunk 4095 for images of 1048576 bytes");
 }
 
 TEST_F(Writers, HaveUniqueNamesThatReadersKnow) {

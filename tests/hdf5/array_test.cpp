@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <numeric>
+#include <thread>
 
 #include "src/core/error.hpp"
 #include "tests/support/hdf5_arrays.hpp"
@@ -81,6 +82,42 @@ TEST_F(ArrayTest, LeavesToHdf5WhatDoesNotLieInOnePiece) {
   EXPECT_TRUE(packed.stored(0)->shuffled && packed.stored(0)->deflated);
 }
 
+TEST_F(ArrayTest, LeavesChunksBehindAUserBlockToHdf5) {
+  put({.chunk = {4, 2, 3}, .user_block = 512}, "chunked");
+  put({}, "whole");
+  const Array chunked = Array::open(path_, "chunked"), whole = Array::open(path_, "whole");
+  EXPECT_EQ(chunked.stored(0), nullptr);
+  EXPECT_EQ(chunked.block_rows(), 4);
+  ASSERT_NE(whole.stored(9), nullptr);
+  std::vector<std::int16_t> found(6);
+  std::ifstream file(path_, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(whole.stored(9)->offset)).read(reinterpret_cast<char*>(found.data()), 12);
+  EXPECT_EQ(found, rows(whole, 9, 1));
+  EXPECT_EQ(found, rows(chunked, 9, 1));
+}
+
+TEST_F(ArrayTest, LeavesVeryManyChunksToHdf5) {
+  const std::vector<int> many(2001, 7);
+  test::put_array(path_, "more", {2001}, H5T_STD_U8LE, H5T_NATIVE_INT, many.data(), {.chunk = {1}});
+  test::put_array(path_, "most", {2000}, H5T_STD_U8LE, H5T_NATIVE_INT, many.data(), {.chunk = {1}});
+  EXPECT_EQ(Array::open(path_, "more").stored(0), nullptr);
+  EXPECT_NE(Array::open(path_, "most").stored(1999), nullptr);
+}
+
+TEST_F(ArrayTest, IsReadAlikeByManyThreads) {
+  put({.chunk = {4, 1, 3}}, "x");
+  const Array shared = Array::open(path_, "x");
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int repeat = 0; repeat < 50; ++repeat) {
+        EXPECT_EQ(rows(shared, 3, 4)[23], 41);
+        EXPECT_THROW(Array::open(path_, "y"), UsageError);
+      }
+    });
+  }
+}
+
 TEST_F(ArrayTest, NamesTypes) {
   const std::vector<std::pair<hid_t, std::string>> types = {
       {H5T_STD_U8LE, "uint8"},     {H5T_STD_U32BE, "uint32 (big endian)"},   {H5T_STD_I64LE, "int64"},
@@ -107,6 +144,31 @@ TEST_F(ArrayTest, SaysWhatIsThereInstead) {
   EXPECT_THROW(Array::open(path_, "train"), UsageError) << "a group is no dataset";
   EXPECT_THROW(Array::open(path_ + ".none", "train/x"), UsageError);
   EXPECT_EQ(Array::open(path_, "/train/x").shape()[0], 10);
+}
+
+std::string complaint(const std::string& path) {
+  try {
+    Array::open(path, "none");
+    return "";
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+}
+
+TEST_F(ArrayTest, NamesTwentyDatasetsAtMost) {
+  for (int i = 0; i < 20; ++i) put({}, fmt::format("g/a{}", i));
+  EXPECT_TRUE(complaint(path_).ends_with(", g/a9; name it in [data]")) << complaint(path_);
+  put({}, "g/b");
+  EXPECT_TRUE(complaint(path_).ends_with(", g/a9, and more; name it in [data]")) << complaint(path_);
+}
+
+TEST_F(ArrayTest, EndsWhereGroupsLinkInCircles) {
+  put({}, "a/x");
+  const hid_t file = H5Fopen(path_.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  H5Ldelete(file, "a/x", H5P_DEFAULT);
+  for (const char* link : {"a/b", "a/c"}) H5Lcreate_hard(file, "a", file, link, H5P_DEFAULT, H5P_DEFAULT);
+  H5Fclose(file);
+  EXPECT_EQ(complaint(path_), path_ + ": expected a dataset \"none\", found none at all; name it in [data]");
 }
 
 TEST_F(ArrayTest, NamesAFileThatIsCutShort) {

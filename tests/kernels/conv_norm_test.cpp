@@ -255,7 +255,8 @@ TEST_F(ConvNorm, BackwardIsItsParts) {
                                    .geometry = layer.geometry});
     EXPECT_EQ(values_of(layer.dweight), values_of(dweight));
     Values expected = values_of(dx), magnitude;
-    for (std::size_t i = 0; i < expected.size(); ++i) {  // the part's dx was rounded, the whole's not: that is `more`
+    for (std::size_t i = 0; i < expected.size();
+         ++i) {  // the part's dx was rounded, the whole's only where the type is native
       const auto place = static_cast<std::int64_t>(i);
       magnitude.push_back(std::abs(expected[i]) * test::unit_roundoff(type) / 0x1p-24 + std::abs(expected[i]) +
                           std::abs(value_at(layer.more, place)));

@@ -99,6 +99,8 @@ COMMAND_LINES = [
                  "precision-study", "{config}", "--set", "precision.compute=bf16"),
     command_line("study_resume", "a study has many runs, each of which goes on from its own checkpoint",
                  "precision-study", "{config}", "--set", "checkpoint.resume=never"),
+    command_line("study_wire", "comm.wire = \"fp32\": a study compares types of computation",
+                 "precision-study", "{config}", "--set", "comm.wire=fp32"),
     command_line("config_unknown", "unknown table or key 'optimizr'; did you mean 'optimizer'?", "config", "optimizr"),
     command_line("inspect_nothing", "checkpoint is required", "inspect"),
     command_line("inspect_no_file", "no such file; expected a checkpoint", "inspect", "{folder}/none.h5"),
@@ -164,7 +166,9 @@ VALUES = [
     Bad("integer_for_string", "precision.compute: expected a string, found 16", add="[precision]\ncompute = 16"),
     Bad("string_for_list", "model.hidden: expected a list, found 8", sets=["model.hidden=8"]),
     Bad("list_element", "model.hidden: expected an integer, found the string 'a'", sets=["model.hidden=[8, \"a\"]"]),
-    Bad("list_element_range", "model.hidden: expected a value >= 1, found 0", sets=["model.hidden=[8, 0]"]),
+    Bad("list_element_range", "model.hidden: expected a value in [1, 1048576], found 0", sets=["model.hidden=[8, 0]"]),
+    Bad("list_element_huge", "model.hidden: expected a value in [1, 1048576], found 9223372036854775807",
+        sets=["model.hidden=[9223372036854775807]"]),
     Bad("table_for_value", "optimizer.lr: expected a number, found a table", sets=["optimizer.lr={a = 1}"]),
     Bad("negative_lr", "optimizer.lr: expected a value >= 0, found -1", sets=["optimizer.lr=-1"]),
     Bad("negative_seed", "run.seed: expected a value >= 0, found -1", sets=["run.seed=-1"]),
@@ -202,6 +206,14 @@ VALUES = [
     Bad("betas_range", "optimizer.betas: expected a value in [0, 1), found 1", sets=["optimizer.name=adamw", "optimizer.betas=[0.9, 1]"]),
     Bad("lion_betas", "optimizer.betas: expected a value in [0, 1), found 1", sets=["optimizer.name=lion", "optimizer.betas=[1, 0.9]"]),
     Bad("rmsprop_eps", "optimizer.eps: expected a value > 0, found 0", sets=["optimizer.name=rmsprop", "optimizer.eps=0"]),
+    Bad("lion_beta_rounds_to_one", "optimizer.betas: expected two numbers in [0, 1) as FP32, found [0.9, 0.99999999]",
+        sets=["optimizer.name=lion", "optimizer.betas=[0.9, 0.99999999]"]),
+    Bad("rmsprop_alpha_rounds_to_one", "optimizer.alpha: expected a number in [0, 1) as FP32, found 0.99999999",
+        sets=["optimizer.name=rmsprop", "optimizer.alpha=0.99999999"]),
+    Bad("adamw_eps_rounds_to_zero", "optimizer.eps: expected a finite number above 0 as FP32, found 1e-46",
+        sets=["optimizer.name=adamw", "optimizer.eps=1e-46"]),
+    Bad("lamb_eps_rounds_to_zero", "optimizer.eps: expected a finite number above 0 as FP32, found 1e-46",
+        sets=["optimizer.name=lamb", "optimizer.eps=1e-46"]),
     Bad("lars_trust", "optimizer.trust: expected a value > 0, found 0", sets=["optimizer.name=lars", "optimizer.trust=0"]),
     Bad("mean_and_std", "data.std: expected as many values as data.mean has, 2; found 1", sets=["data.mean=[1, 2]"]),
     Bad("group_without_pattern", "config.toml:14:1: optimizer.groups[0].pattern: missing", add="[[optimizer.groups]]\nlr_scale = 1"),
@@ -211,6 +223,8 @@ VALUES = [
         add="[optimizer.groups]\npattern = \"*\""),
     Bad("group_value", "--set optimizer.groups=[{pattern = \"*\", lr_scale = -1}]: optimizer.groups[0].lr_scale: expected a value >= 0",
         sets=["optimizer.groups=[{pattern = \"*\", lr_scale = -1}]"]),
+    Bad("group_half_a_bracket", "optimizer.groups[", sets=["optimizer.groups[=1"]),
+    Bad("group_no_number", "optimizer.groups[]", sets=["optimizer.groups[].lr_scale=1"]),
     Bad("group_that_is_not_there", "the config has no optimizer.groups[0]", sets=["optimizer.groups[0].lr_scale=1"]),
     Bad("name_is_a_path", "without '/'", sets=["run.name=../x"]),
     Bad("unknown_placeholder", "no placeholder but {{name}}", sets=["run.output={folder}/{{date}}"]),
@@ -223,6 +237,24 @@ def layers(text):
     return VALID.replace('"mlp"', '"sequential"').replace("hidden = [8]", f"layers = [{text}]")
 
 
+RESNET = VALID.replace('"mlp"\nhidden = [8]', '"resnet"')
+
+RESNET_ROWS = [
+    Bad("resnet_depth", "model.depth = 21: residual networks of this kind have depth 20, 32, 44, 56, 110", sets=["model.depth=21"]),
+    Bad("resnet_shallow", "model.depth: expected a value >= 18, found 8", sets=["model.depth=8"]),
+    Bad("resnet_width", "model.width: expected a value in [1, 65536], found 0", sets=["model.width=0"]),
+    Bad("resnet_dropout", "model.dropout: expected a value in [0, 0.99], found 1", sets=["model.dropout=1"]),
+    Bad("resnet_momentum_zero", "model.norm_momentum: expected a value in (0, 1], found 0", sets=["model.norm_momentum=0"]),
+    Bad("resnet_momentum_large", "model.norm_momentum: expected a value in (0, 1], found 1.5", sets=["model.norm_momentum=1.5"]),
+    Bad("resnet_misspelt_key", "model.norm_momentun: unknown key; did you mean 'norm_momentum'?", sets=["model.norm_momentun=0.1"]),
+    Bad("resnet_oblong", "model resnet needs square images, found 8x9", sets=["data.width=9"]),
+    Bad("resnet_fault_tensor", "MPDIST_FAULT", fault="overflow:step=1:rank=0:tensor=stage4.block1.conv1.weight"),
+    Bad("resnet_fault_layer", "MPDIST_FAULT", fault="nan-activation:step=1:rank=0:layer=stage1.block4.conv1"),
+    Bad("mpi_resnet_depth", "model.depth = 21: residual networks", sets=["model.depth=21"], ranks=8),
+]
+for row in RESNET_ROWS:
+    row.text = RESNET
+
 DATA_ROWS = [
     Bad("mean_of_three_channels", "channel", sets=["data.mean=[1, 2, 3]", "data.std=[1, 2, 3]"]),
     Bad("too_many_stages", "model.channels: 4 stages halve a 8x8 image to nothing; at most 3 fit",
@@ -231,10 +263,32 @@ DATA_ROWS = [
         sets=["optimizer.groups=[{pattern = \"fc9.*\"}]"]),
     Bad("group_comes_too_late", "optimizer.groups[1].pattern: every parameter that '*.bias' matches is frozen or belongs to an earlier group",
         sets=["optimizer.groups=[{pattern = \"*\"}, {pattern = \"*.bias\"}]"]),
+    Bad("vgg_huge_width", "model.width: expected a value in [1, 65536], found 4611686018427387904",
+        text=VALID.replace('"mlp"', '"vgg"').replace("hidden = [8]", "width = 4611686018427387904")),
+    Bad("vgg_huge_hidden", "model.hidden: expected a value in [1, 1048576], found 4611686018427387904",
+        text=VALID.replace('"mlp"', '"vgg"').replace("hidden = [8]", "hidden = 4611686018427387904")),
+    Bad("vgg_hidden_unused", "model.hidden = 8: the single classifier has no hidden layers",
+        text=VALID.replace('"mlp"', '"vgg"').replace("hidden = [8]", "hidden = 8")),
     Bad("vgg_depth", "model.depth = 12: VGG networks have depth 11, 13, 16 or 19",
         text=VALID.replace('"mlp"', '"vgg"').replace("hidden = [8]", "depth = 12")),
     Bad("no_layers", "model.layers: the network leaves [8, 8, 1] of an image [8, 8, 1], expected [10], a value per class",
         text=VALID.replace('"mlp"', '"sequential"').replace("hidden = [8]", "")),
+    Bad("layer_huge_channels", "model.layers[0].channels: expected a value in [1, 65536], found",
+        text=layers('{type = "conv", channels = 4611686018427387904}')),
+    Bad("layer_huge_kernel", "model.layers[0].kernel: expected a value in [1, 1024], found",
+        text=layers('{type = "conv", channels = 1, kernel = 4611686018427387904}')),
+    Bad("layer_huge_stride", "model.layers[0].stride: expected a value in [1, 1024], found",
+        text=layers('{type = "conv", channels = 1, stride = 4611686018427387904}')),
+    Bad("layer_huge_padding", "model.layers[0].padding: expected a value in [0, 1024], found",
+        text=layers('{type = "conv", channels = 1, padding = 4611686018427387904}')),
+    Bad("layer_huge_units", "model.layers[0].units: expected a value in [0, 1048576], found",
+        text=layers('{type = "linear", units = 4611686018427387904}')),
+    Bad("layer_huge_window", "model.layers[0].window: expected a value in [1, 1024], found",
+        text=layers('{type = "max_pool", window = 4611686018427387904}')),
+    Bad("layer_takes_the_shortcuts_name", "model.layers[0] (residual1.shortcut): another layer has this name",
+        text=layers('{type = "residual", layers = [{type = "conv", channels = 4, name = "shortcut"}]}')),
+    Bad("layer_takes_the_norms_name", "model.layers[1] (conv1.norm): another layer has this name",
+        text=layers('{type = "conv", channels = 4, norm = true}, {type = "batch_norm", name = "conv1.norm"}')),
     Bad("layer_kind", "model.layers[0].type: expected one of 'conv',", text=layers('{type = "cnv", channels = 4}')),
     Bad("layer_key", "config.toml:7:27: model.layers[0].chanels: unknown key; did you mean 'channels'?",
         text=layers('{type = "conv", chanels = 4}')),
@@ -251,6 +305,10 @@ DATA_ROWS = [
         fault="overflow:step=1:rank=0:tensor=fc1.weight"),
     Bad("lars_decoupled", "optimizer.decay: expected \"coupled\" with name = \"lars\"", sets=["optimizer.name=lars", "optimizer.weight_decay=0.1"]),
     Bad("model_beyond_memory", "memory", code=INTERNAL, sets=["model.hidden=[10000000000]"]),
+    Bad("init_no_file", "model.init = \"{folder}/none.h5\": expected a checkpoint (step_*.h5), found no such file",
+        sets=["model.init={folder}/none.h5"]),
+    Bad("init_text", "not a checkpoint", code=DATA, sets=["model.init={folder}/a.h5"], files={"a.h5": b"x" * 1000}),
+    Bad("init_skip_alone", "model.init_skip: expected model.init beside it", sets=["model.init_skip=[\"fc*\"]"]),
     Bad("fault_kind", "MPDIST_FAULT", fault="overflw:step=1:rank=0:tensor=fc1.weight"),
     Bad("fault_tensor", "MPDIST_FAULT", fault="overflow:step=1:rank=0:tensor=fc9.weight"),
     Bad("fault_rank", "MPDIST_FAULT", fault="drop-gradient:step=1:rank=5"),
@@ -350,6 +408,7 @@ RANK_ROWS = [
     Bad("mpi_unknown_key", "unknown key; did you mean 'lr'?", add="[optimizer]\nlearning_rate = 1", ranks=8),
     Bad("mpi_layer_does_not_fit", "model.layers[0] (residual1): no 1x1 convolution makes",
         text=layers('{type = "residual", layers = [{type = "conv", channels = 2, padding = 0}]}'), ranks=8),
+    Bad("mpi_init_no_file", "model.init = \"none.h5\": expected a checkpoint", sets=["model.init=none.h5"], ranks=8),
     Bad("mpi_bad_override", "--set optimizer.lr=x: optimizer.lr: expected a number", sets=["optimizer.lr=x"], ranks=2),
     Bad("mpi_ranks_do_not_fit", "3 ranks do not fit batch.shards = 8: start with 1, 2, 4, 8 ranks", ranks=3),
     Bad("mpi_fault", "MPDIST_FAULT", fault="overflow:step=1:rank=8:tensor=fc1.weight", ranks=8),
@@ -389,13 +448,27 @@ class BadInput(RunTest):
             self.assertFalse(os.path.exists(self.path(name)), "an output directory was left behind")
 
 
+class FoundInTheFirstStep(RunTest):
+    def test_a_shard_with_one_value_per_channel_is_refused_in_one_line(self):
+        """Only the forward pass knows what reaches a norm: the run has begun, and every rank finds it."""
+        config = self.path("config.toml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(RESNET.replace("{folder}", self.folder))
+        done = run([config, "--set", "model.depth=18", "--set", "batch.global=8"], 4, timeout=MPI_S)
+        self.assertEqual(done.code, USAGE, done.err)
+        line, = [line for line in done.lines() if "batch norm" in line]
+        self.assertIn("a shard has one value per channel", line)
+        self.assertIn("lower batch.shards, or raise batch.global or the image size", line)
+        self.assertIn("batch norm", done.lines()[-1])
+
+
 class RanksDiffer(RunTest):
     def test_the_key_that_differs_is_named_with_its_values(self):
         config, script = self.path("config.toml"), self.path("rank.sh")
         with open(config, "w", encoding="utf-8") as file:
             file.write(VALID.replace("{folder}", self.folder))
         with open(script, "w", encoding="utf-8") as file:
-            file.write(f'exec "{os.path.abspath(PROGRAM)}" "{config}" --set optimizer.lr=0.$((${OMPI_COMM_WORLD_RANK:-$PMI_RANK} + 1))')
+            file.write(f'exec "{os.path.abspath(PROGRAM)}" "{config}" --set optimizer.lr=0.$((${{OMPI_COMM_WORLD_RANK:-$PMI_RANK}} + 1))')
         done = subprocess.run([MPIEXEC, "-n", "2", "sh", script], env=environment(), capture_output=True, text=True,
                               timeout=MPI_S, check=False)
         lines = [line for line in done.stderr.splitlines() if line.startswith("mpdist:")]
@@ -406,7 +479,7 @@ class RanksDiffer(RunTest):
 
 
 def add_rows():
-    for bad in COMMAND_LINES + TEXTS + VALUES + DATA_ROWS + IDX_ROWS + CIFAR_ROWS + HDF5_ROWS + IMAGE_ROWS + RANK_ROWS:
+    for bad in COMMAND_LINES + TEXTS + VALUES + RESNET_ROWS + DATA_ROWS + IDX_ROWS + CIFAR_ROWS + HDF5_ROWS + IMAGE_ROWS + RANK_ROWS:
         name = "test_" + bad.name
         assert not hasattr(BadInput, name), name
         setattr(BadInput, name, lambda self, bad=bad: self.check(bad))

@@ -2,13 +2,14 @@
 """`mpdist convert`: the same bits in another format, nothing overwritten, nothing left behind."""
 import os
 import struct
+import subprocess
 import unittest
 
 import h5py
 import numpy
 from PIL import Image
 
-from program import RunTest, run
+from program import PROGRAM, RunTest, run
 
 COUNTS = {"train": 150, "test": 30}
 IDX_NAMES = {"train": "train", "test": "t10k"}
@@ -143,6 +144,33 @@ class Convert(RunTest):
         self.convert("hdf5", "five.h5", "images", "png", code=2)
         self.convert("hdf5", "five.h5", "idx", "png", code=2)
         self.assert_only("idx", "a.h5", "five.h5")
+
+    def test_keys_of_training_are_refused(self):
+        self.write_idx("idx")
+        for override, word in (("data.mean=0.5", "one of training"), ("data.workers=2", "one of training"),
+                               ("data.format=hdf5", "--from"), ("data.path=x", "--path"), ("run.seed=1", "[data]")):
+            done = self.convert("idx", "idx", "hdf5", "a.h5", "--set", override, code=2)
+            self.assertIn(f"--set {override}: expected", done.err)
+            self.assertIn(word, done.err)
+        self.assert_only("idx")
+
+    def test_a_name_that_leaves_no_room_for_a_temporary_one_is_refused(self):
+        self.write_idx("idx")
+        self.assertIn("File name too long", self.convert("idx", "idx", "images", "x" * 250, code=2).err)
+        self.assert_only("idx")
+
+    def test_a_folder_of_the_temporary_name_is_left_alone(self):
+        def take_the_name():  # in the child: its pid and start time are those of the program
+            with open("/proc/self/stat") as file:
+                start = file.read().rsplit(")", 1)[1].split()[19]
+            os.makedirs(self.path(f"idx.tmp-{os.getpid()}-{start}-{os.uname().nodename}", "kept"))
+
+        arguments = ["--from", "synthetic", "--to", "idx", "--output", self.path("idx"), "--type", "uint8"]
+        done = subprocess.run([PROGRAM, "convert", *arguments], preexec_fn=take_the_name, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("found: it is there", done.stderr)
+        (folder,) = os.listdir(self.folder)
+        self.assertEqual(os.listdir(self.path(folder)), ["kept"])
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The installed tree: complete headers, and find_package(mpdist) in the project of examples/own_model.
+"""The installed tree: complete headers, and find_package(mpdist) in the project of docs/own_model.
 
 BUILD names the build folder to install from (ctest sets it).
 """
@@ -11,17 +11,18 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from program import environment
+from program import MPIEXEC, environment
 
 BUILD = os.environ.get("BUILD", "build/cpu")
 SOURCE = Path(__file__).resolve().parents[2]
-EXAMPLE = SOURCE / "examples" / "own_model"
+EXAMPLE = SOURCE / "docs" / "own_model"
 
 
-def compiler_flags():
-    """Flags the libraries were built with by hand (sanitizers), which an executable needs too."""
+def compilers():
+    """The environment that makes another project use the build's compilers, with the flags set by hand (sanitizers)."""
     with open(os.path.join(BUILD, "CMakeCache.txt"), encoding="utf-8") as file:
-        return re.search(r"^CMAKE_CXX_FLAGS:\w+=(.*)$", file.read(), re.M)[1]
+        cache = dict(re.findall(r"^(\w+):\w+=(.*)$", file.read(), re.M))
+    return {"CC": cache["CMAKE_C_COMPILER"], "CXX": cache["CMAKE_CXX_COMPILER"], "CXXFLAGS": cache["CMAKE_CXX_FLAGS"]}
 
 
 def done(*command, env=None):
@@ -40,7 +41,7 @@ class Installed(unittest.TestCase):
 
     def configure(self, source, build):
         return done("cmake", "-S", source, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}",
-                    env={"CXXFLAGS": compiler_flags()})
+                    env=compilers())
 
     def test_whatever_an_installed_header_includes_is_installed(self):
         root = self.prefix / "include" / "mpdist"
@@ -72,7 +73,7 @@ class Installed(unittest.TestCase):
         checkpoints = []
         for ranks in (1, 4):
             output = self.folder / f"ranks_{ranks}"
-            run = done("mpirun", "-np", ranks, program, EXAMPLE / "train.toml", "--set", "run.steps=4", "--set", f"run.output={output}")
+            run = done(MPIEXEC, "-n", ranks, program, EXAMPLE / "train.toml", "--set", "run.steps=4", "--set", f"run.output={output}")
             self.assertEqual(run.returncode, 0, run.stderr)
             checkpoints.append(output / "checkpoints" / "step_00000004.h5")
         same = done(program, "diff", *checkpoints)

@@ -2,6 +2,7 @@
 """`mpdist precision-study`: every run is trained once, a killed study goes on, and the tables say what the runs came to."""
 import json
 import os
+import re
 import unittest
 
 from job import Job
@@ -95,6 +96,43 @@ class PrecisionStudy(RunTest):
         self.assertEqual(os.stat(self.path(self.metrics("run", "bf16", 3))).st_mtime_ns, first)
         self.study("run", "--settings", "bf16", "--seeds", "2", "--set", "run.steps=14")
         self.assertEqual([r["step"] for r in self.result("run")["bf16"]["runs"]], [14, 14])
+
+    def test_a_shorter_length_is_refused(self):
+        self.study("run", "--settings", "bf16", "--seeds", "1")
+        shorter = self.study("run", "--settings", "bf16", "--seeds", "1", "--set", "run.steps=6", ranks=None, code=USAGE)
+        self.assertIn("holds a finished run of run.steps = 12, expected run.steps = 6 or less", shorter.lines()[-1])
+
+    def test_other_data_are_refused(self):
+        with open(self.config("run"), encoding="utf-8") as file:
+            text = file.read()
+        config = self.path("converted.toml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(re.sub(r"(?ms)^\[data\]\n.*?(?=^\[)", '[data]\nformat = "idx"\n\n', text))
+        for noise in ("0.5", "0.6"):
+            os.mkdir(self.path(noise))
+            done = run(["convert", "--from", "synthetic", "--to", "idx", "--output", self.path(noise), "--force",
+                        "--set", "data.size=96", "--set", "data.test_size=32", "--set", "data.noise=" + noise])
+            self.assertEqual(done.code, 0, done.err)
+        study = ["precision-study", config, "--settings", "bf16", "--seeds", "1", "--set"]
+        self.assertEqual(run(study + ["data.path=" + self.path("0.5")]).code, 0)
+        os.rename(self.path("0.5"), self.path("moved"))
+        self.assertEqual(run(study + ["data.path=" + self.path("moved")]).code, 0)
+        other = run(study + ["data.path=" + self.path("0.6")])
+        self.assertEqual(other.code, USAGE, other.err)
+        self.assertIn("holds a finished run of other data: digest", other.lines()[-1])
+
+    def test_a_run_killed_in_its_last_evaluation_is_ended(self):
+        whole = self.study("run", "--settings", "bf16", "--seeds", "1").out
+        path = self.path(self.metrics("run", "bf16", 3))
+        with open(path, encoding="utf-8") as file:
+            lines = file.readlines()
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(line for line in lines if '"event":"end"' not in line and '"event":"evaluate"' not in line)
+        again = self.study("run", "--settings", "bf16", "--seeds", "1").out
+        self.assertEqual([line for line in again.splitlines() if line.startswith("| bf16 |")][0].split("|")[:6],
+                         [line for line in whole.splitlines() if line.startswith("| bf16 |")][0].split("|")[:6])
+        end = self.events(os.path.join("run_study", "bf16", "seed_3"), "end")
+        self.assertEqual([(e["step"], e["reason"]) for e in end], [(12, "done")])
 
     def test_runs_of_another_config_are_not_mixed_in(self):
         self.study("run", "--settings", "bf16", "--seeds", "1")

@@ -26,7 +26,7 @@ LAYERS = {
     "launch": ["src", "kernels", "comm", "data"],
 }
 # These may include everything: nothing depends on them.
-FREE = ["tests", "benchmarks", "cmake", "examples"]
+FREE = ["tests", "benchmarks", "docs"]
 
 # Header of a library (regular expression) -> the folders whose files may include it; "" is everywhere.
 THIRD_PARTY = [

@@ -173,6 +173,14 @@ TEST(Sequential, ReluAndResidualBecomePartOfTheOperationBeforeThem) {
   EXPECT_EQ(counter.seen["linear"], 2);
 }
 
+TEST(Sequential, AReluWithANameStaysAnOperation) {
+  Written net(R"(layers = [{type = "conv", channels = 2}, {type = "relu", name = "mine"}, {type = "linear"}])",
+              {4, 4, 1});
+  Counter counter;
+  net.network.gradients(&counter);
+  EXPECT_EQ(counter.seen["relu"], 1);
+}
+
 struct Refused {
   const char *layers, *message;
 };
@@ -195,6 +203,12 @@ const Refused kRefused[] = {
     {R"(layers = [{type = "linear", units = 4}, {type = "average_pool"}])", "pooling needs height, width and channels"},
     {R"(layers = [{type = "conv", channels = 4, name = "a"}, {type = "max_pool", name = "a"}])",
      "model.layers[1] (a): another layer has this name"},
+    {R"(layers = [{type = "residual", layers = [{type = "conv", channels = 4, name = "shortcut"}]}])",
+     "model.layers[0] (residual1.shortcut): another layer has this name"},
+    {R"(layers = [{type = "conv", channels = 4, norm = true}, {type = "batch_norm", name = "conv1.norm"}])",
+     "model.layers[1] (conv1.norm): another layer has this name"},
+    {R"(layers = [{type = "batch_norm", name = "conv1.norm"}, {type = "conv", channels = 4, norm = true}])",
+     "model.layers[1] (conv1.norm): another layer has this name"},
     {R"(layers = [{type = "conv", channels = 4, name = "a/b"}])", "(a/b): expected a name of letters"},
     {R"(layers = [{type = "residual"}])", "model.layers[0] (residual1): layers: expected at least one"},
     {R"(layers = [{type = "residual", shortcut = "identity", layers = [{type = "conv", channels = 4}]}])",

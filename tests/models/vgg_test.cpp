@@ -19,7 +19,8 @@ struct NarrowVgg {
     model = test::make_model("vgg", network.store, image, 3, [&](Options& options) {
       test::set_option<std::int64_t>(options, "depth", 11);
       test::set_option<std::int64_t>(options, "width", 4);
-      test::set_option<std::int64_t>(options, "hidden", 8);
+      if (classifier == "published" || (classifier == "auto" && image[0] >= 64))
+        test::set_option<std::int64_t>(options, "hidden", 8);
       test::set_option(options, "norm", norm);
       test::set_option(options, "classifier", classifier);
     });
@@ -49,6 +50,15 @@ TEST(Vgg, TheClassifierFollowsTheImageSize) {
   EXPECT_EQ(NarrowVgg({64, 64, 3}, false).head(), (Shape{8, 4 * 32}));
   EXPECT_EQ(NarrowVgg({64, 64, 3}, false, "single").head(), (Shape{3, 4 * 32}));
   EXPECT_EQ(NarrowVgg({224, 224, 3}, false).head(), (Shape{8, 49 * 32}));
+}
+
+TEST(Vgg, AHiddenWidthThatNothingHasIsRefused) {
+  ParameterStore store;
+  const auto make = [&](Shape image) {
+    test::make_model("vgg", store, image, 10,
+                     [&](Options& options) { test::set_option<std::int64_t>(options, "hidden", 8); });
+  };
+  EXPECT_THROW(make({32, 32, 3}), UsageError);
 }
 
 TEST(Vgg, OtherDepthsAreRefused) {

@@ -6,7 +6,9 @@
 #include <cmath>
 
 #include "src/optim/adamw.hpp"
+#include "src/optim/lamb.hpp"
 #include "src/optim/lars.hpp"
+#include "src/optim/lion.hpp"
 #include "src/optim/rmsprop.hpp"
 #include "src/optim/sgd.hpp"
 #include "tests/optim/small_store.hpp"
@@ -210,6 +212,29 @@ TEST(Optimizer, ContradictoryKeysAreRefused) {
   }
   EXPECT_THROW(make_lars({}, {.weight_decay = 0.1, .decay = "decoupled"}, small.store), UsageError);
   EXPECT_NO_THROW(make_lars({}, {.weight_decay = 0, .decay = "decoupled"}, small.store));
+}
+
+TEST(Optimizer, RangesHoldAfterRoundingToFp32) {
+  SmallStore small(1);
+  AdamwOptions adamw;
+  LambOptions lamb;
+  LionOptions lion;
+  adamw.betas = lamb.betas = lion.betas = {0.9, 0.99999999};
+  EXPECT_THROW(make_adamw(adamw, {}, small.store), UsageError);
+  EXPECT_THROW(make_lamb(lamb, {}, small.store), UsageError);
+  EXPECT_THROW(make_lion(lion, {}, small.store), UsageError);
+  adamw.betas = lamb.betas = lion.betas = {0.9, 0.9999999};
+  EXPECT_NO_THROW(make_lion(lion, {}, small.store));
+  for (double eps : {1e-46, 1e39}) {
+    RmspropOptions rmsprop;
+    adamw.eps = lamb.eps = rmsprop.eps = eps;
+    EXPECT_THROW(make_adamw(adamw, {}, small.store), UsageError) << eps;
+    EXPECT_THROW(make_lamb(lamb, {}, small.store), UsageError) << eps;
+    EXPECT_THROW(make_rmsprop(rmsprop, {}, small.store), UsageError) << eps;
+  }
+  RmspropOptions rmsprop;
+  rmsprop.alpha = 0.99999999;
+  EXPECT_THROW(make_rmsprop(rmsprop, {}, small.store), UsageError);
 }
 
 TEST(Optimizer, AnUnfinishedStoreIsRefused) {

@@ -15,6 +15,7 @@ struct ArrayLayout {
   int deflate = 0;
   bool checksum = false;  ///< HDF5's fletcher32
   bool compact = false;
+  hsize_t user_block = 0;  ///< bytes, of a new file
 };
 
 /// Writes `values` as dataset `name` ("train/images") of type `file_type` into an HDF5 file that is made when it is not
@@ -23,7 +24,12 @@ inline void put_array(const std::string& path, const std::string& name, const st
                       hid_t file_type, hid_t memory_type, const void* values, const ArrayLayout& layout = {}) {
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
-  if (file < 0) file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  if (file < 0) {
+    const hid_t of_file = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_userblock(of_file, layout.user_block);
+    file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, of_file, H5P_DEFAULT);
+    H5Pclose(of_file);
+  }
   const hid_t links = H5Pcreate(H5P_LINK_CREATE), creation = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_create_intermediate_group(links, 1);
   std::vector<hsize_t> chunk = layout.chunk;  // HDF5 takes none that are larger than the array

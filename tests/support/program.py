@@ -6,6 +6,7 @@ MPDIST names the program, MPIEXEC what starts its ranks (ctest sets them). Every
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -117,11 +118,17 @@ class RunTest(unittest.TestCase):
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
 
-    def train(self, name, ranks, *settings, model=CNN, optimizer=SGD, env=None, expect=0, timeout=120):
-        """Trains into folder `name` with `--set` settings; fails the test unless the exit code is `expect`."""
+    def train(self, name, ranks, *settings, model=CNN, optimizer=SGD, data=None, env=None, expect=0, timeout=120):
+        """Trains into folder `name` with `--set` settings; fails the test unless the exit code is `expect`.
+
+        `data` takes the place of the keys of [data].
+        """
         config = self.path(name + ".toml")
+        text = CONFIG.format(output=self.path(name), model=model, optimizer=optimizer)
+        if data is not None:
+            text = re.sub(r"(?ms)^\[data\]\n.*?(?=^\[)", lambda _: f"[data]\n{data}\n\n", text)
         with open(config, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(output=self.path(name), model=model, optimizer=optimizer))
+            file.write(text)
         arguments = [config]
         for setting in settings:
             arguments += ["--set", setting]

@@ -8,7 +8,7 @@ import h5py
 import numpy
 from PIL import Image
 
-from program import CNN, CONFIG, RunTest, run
+from program import RunTest
 
 SIDE, TRAIN, TEST, CLASSES = 12, 200, 40, 4
 
@@ -37,17 +37,7 @@ class Formats(RunTest):
         return f'format = "images"\npath = "{self.path("images")}"\nsize = 10\nresize = 11'
 
     def train_on(self, data, name, ranks, *settings, expect=0):
-        """Trains as RunTest.train does, with another [data]."""
-        config = CONFIG.format(output=self.path(name), model=CNN)
-        config = re.sub(r"(?s)\[data\].*?\[optimizer\]", f'[data]\n{data}\naugment = ["crop", "flip"]\n\n[optimizer]', config)
-        with open(self.path(name + ".toml"), "w", encoding="utf-8") as file:
-            file.write(config)
-        arguments = [self.path(name + ".toml")]
-        for setting in settings:
-            arguments += ["--set", setting]
-        finished = run(arguments, ranks)
-        self.assertEqual(finished.code, expect, f"{name} on {ranks} ranks: {finished.err[-3000:]}")
-        return finished
+        return self.train(name, ranks, *settings, data=data + '\naugment = ["crop", "flip"]', expect=expect)
 
     def check_invariance(self, data):
         self.train_on(data, "one", 1, "data.workers=0")

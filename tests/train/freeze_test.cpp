@@ -34,7 +34,7 @@ std::vector<double> master(const StepHarness& h, const char* name) {
 StepHarness make_resnet(const std::string& model_keys) {
   return StepHarness(
       "[run]\nsteps = 100\n[batch]\nglobal = 8\nshards = 2\n[precision]\ncompute = \"fp16\"\nloss_scale = 64.0\n"
-      "[model]\nname = \"resnet\"\ndepth = 8\nwidth = 4\n" +
+      "[model]\nname = \"resnet\"\ndepth = 20\nwidth = 4\n" +
           model_keys + "\n[data]\nformat = \"synthetic\"\n",
       {8, 8, 1}, 5);
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same bits at any number of ranks, resumed or not: DESIGN 6, on whole runs."""
+import os
 import unittest
 
 from program import RESNET, SEQUENTIAL, VGG, RunTest
@@ -33,6 +34,20 @@ class Invariance(RunTest):
         self.remove_after("resumed", 6)
         self.train("resumed", 2, model=SEQUENTIAL)
         self.assert_same_tensors(self.checkpoint("whole"), self.checkpoint("resumed"))
+
+    def test_a_new_run_from_the_weights_of_another(self):
+        self.train("first", 1, model=SEQUENTIAL)
+        settings = (f"model.init={self.checkpoint('first')}", "run.seed=4", "checkpoint.every=6", "checkpoint.keep=20")
+        for ranks in (1, 4):
+            said = self.train(f"r{ranks}", ranks, *settings, model=SEQUENTIAL)
+            self.assertIn("(step 12): 37 tensors", said.err)
+        self.assert_same_tensors(self.checkpoint("r1"), self.checkpoint("r4"))
+        self.train("fresh", 1, "run.seed=4", model=SEQUENTIAL)
+        self.assert_other_tensors(self.checkpoint("r1"), self.checkpoint("fresh"))
+        os.remove(self.checkpoint("first"))
+        self.remove_after("r4", 6)
+        self.train("r4", 2, *settings, model=SEQUENTIAL)
+        self.assert_same_tensors(self.checkpoint("r1"), self.checkpoint("r4"))
 
     def test_every_optimizer_keeps_the_bits_on_other_ranks_and_over_a_resume(self):
         optimizers = {

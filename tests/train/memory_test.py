@@ -4,13 +4,14 @@ import re
 import unittest
 
 import program
-from program import RunTest
+from program import SEQUENTIAL, RunTest
 
 # As large as people use: in a tiny run the scratch of the exchange is a noticeable part.
 MODELS = {
     "cnn": 'name = "cnn"\nchannels = [32, 64]',
     "mlp": 'name = "mlp"\nhidden = [512, 512]',
     "resnet": 'name = "resnet"\ndepth = 20',
+    "sequential": SEQUENTIAL.replace("channels = 4", "channels = 32").replace("channels = 8", "channels = 32"),
     "vgg": 'name = "vgg"\ndepth = 11\nwidth = 16',
 }
 

@@ -31,7 +31,7 @@ class ResnetTest(ShippedTest):
 
 class Resnet20(ResnetTest):
     config = "fashion_mnist_resnet.toml"
-    settings = ("batch.global=16", "run.epochs=0", "run.steps=6", NO_SKIPS)
+    settings = ("batch.global=16", "run.steps=6", NO_SKIPS)
 
     def setUp(self):
         super().setUp()

@@ -49,6 +49,20 @@ TEST(StudyOutcome, APartOfARunIsNone) {
   EXPECT_FALSE(outcome_of_events(std::string(kEvents) + R"({"event":"end","reason":"do)")) << "a torn line";
 }
 
+TEST(StudyOutcome, AnEndThatLacksSomethingNamesItsFile) {
+  for (const char* end : {R"({"event":"end","reason":"done","step":1,"skipped":0})",
+                          R"({"event":"end","reason":"done","step":"1","skipped":0,"peak_bytes":{}})",
+                          R"({"event":"end","reason":"done","step":1,"skipped":0,"peak_bytes":{"data":null}})"}) {
+    try {
+      outcome_of_events(end, "run/metrics.jsonl");
+      ADD_FAILURE() << end;
+    } catch (const FormatError& error) {
+      EXPECT_NE(std::string(error.what()).find("run/metrics.jsonl: end event, "), std::string::npos) << error.what();
+    }
+  }
+  EXPECT_FALSE(outcome_of_events(R"({"event":3})"));
+}
+
 TEST(StudyOutcome, DivergedByItsEndOrByItsLoss) {
   const auto exhausted = outcome_of_events(ended("diverged"));
   ASSERT_TRUE(exhausted);

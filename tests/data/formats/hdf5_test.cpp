@@ -83,6 +83,7 @@ TEST_F(Hdf5, ReadsEveryLayoutAlike) {
       {{.compact = true}, 1},
       {{.chunk = {1, kHeight, kWidth, kChannels}}, 1},
       {{.chunk = {8, kHeight, kWidth, kChannels}}, 8},
+      {{.chunk = {8, kHeight, kWidth, kChannels}, .user_block = 512}, 8},
       {{.chunk = {5, kHeight, kWidth, kChannels}, .deflate = 6}, 5},
       {{.chunk = {5, 2, 2, 1}, .deflate = 6}, 5},
       {{.chunk = {3, kHeight, kWidth, kChannels}, .checksum = true}, 3},
@@ -165,6 +166,27 @@ TEST_F(Hdf5, NamesFieldExpectedAndFound) {
   options.test_images = "wide";
   EXPECT_EQ(complaint(ExitCode::data, [&] { open_hdf5(options, file()); }),
             file() + ": wide: expected images [3, 4, 2] as in training, found [3, 5, 1]");
+}
+
+TEST_F(Hdf5, AUserBlockIsSkippedThoughTheFirstChunkIsConstant) {
+  std::fill_n(values_.begin(), 16 * kImage, 0.0);
+  put_all(H5T_STD_U8LE, {.chunk = {8, kHeight, kWidth, kChannels}, .user_block = 512});
+  expect_values(*open().train, 255, "user block");
+}
+
+TEST_F(Hdf5, TellsTheMemoryOfItsCache) {
+  put_all();
+  EXPECT_EQ(open().train->cache_bytes(), 0) << "read image by image";
+  put_all(H5T_STD_U16LE, {.chunk = {8, kHeight, kWidth, kChannels}});
+  EXPECT_EQ(open().train->cache_bytes(), 3 * 8 * 2 * static_cast<std::int64_t>(kImage)) << "no more than there is";
+  put_all(H5T_STD_U16LE, {.chunk = {2, kHeight, kWidth, kChannels}});
+  EXPECT_EQ(open().train->cache_bytes(), 4 * 2 * 2 * 2 * static_cast<std::int64_t>(kImage)) << "4 * mixed_chunks";
+}
+
+TEST_F(Hdf5, RefusesAScaleThatFp32CannotHold) {
+  put_all();
+  EXPECT_EQ(refused(ExitCode::usage, 1e-50), "data.scale: expected a value that FP32 can hold, found 1e-50");
+  EXPECT_NE(refused(ExitCode::usage, 1e40), "");
 }
 
 TEST_F(Hdf5, RefusesLabelsThatAreNotWhole) {

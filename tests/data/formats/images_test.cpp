@@ -130,6 +130,16 @@ TEST_F(Images, SaysWhatIsMissing) {
             path("test") + ": classes: expected those of training, found a folder \"emu\" that is not there");
 }
 
+TEST_F(Images, NamesALinkThatCannotBeFollowed) {
+  put_all();
+  std::filesystem::create_symlink("nowhere", folder_ / "train/dangling");
+  EXPECT_EQ(refused(ExitCode::data), "") << "a link to nothing is left out";
+  std::filesystem::create_symlink("circle", folder_ / "train/circle");
+  EXPECT_EQ(refused(ExitCode::data), path("train/circle") +
+                                         ": name: expected a readable file or folder, found: Too many levels of "
+                                         "symbolic links");
+}
+
 TEST_F(Images, NamesDamagedFilesAtTheStart) {
   put_all();
   const std::string jpeg = test::jpeg_bytes(12, 10, 3, pixels(360, 5));

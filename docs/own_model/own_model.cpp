@@ -30,8 +30,8 @@ class TwoPaths : public models::Model {
         dropout_(static_cast<float>(options.dropout)) {}
 
   nn::Variable forward(const nn::Pass& pass, const Tensor& images) const override {
-    const nn::Variable x = nn::max_pool(pass, kPool, stem_(pass, {images}), {.window = 2, .stride = 2});
-    const nn::Variable sum = wide_(pass, x, narrow_(pass, x));  // the second path is the residual of the first
+    const nn::Deferred x = nn::max_pool(pass, kPool, stem_(pass, nn::Variable{images}), {.window = 2, .stride = 2});
+    const nn::Deferred sum = wide_(pass, x, narrow_(pass, x));  // the second path is the residual of the first
     return head_(pass, nn::dropout(pass, kDropout, nn::global_average_pool(pass, kMean, sum), dropout_));
   }
 

@@ -15,7 +15,7 @@ install(EXPORT mpdist NAMESPACE mpdist:: DESTINATION ${package_dir})
 # backend stays inside.
 foreach(folder src kernels comm data launch)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/mpdist
-          FILES_MATCHING PATTERN "*.hpp" PATTERN cpu EXCLUDE PATTERN cuda EXCLUDE PATTERN configs EXCLUDE)
+          FILES_MATCHING PATTERN "*.hpp" PATTERN cpu EXCLUDE PATTERN cuda EXCLUDE PATTERN configs EXCLUDE PATTERN cmake EXCLUDE)
 endforeach()
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/mpdist-config.cmake.in ${PROJECT_BINARY_DIR}/mpdist-config.cmake
