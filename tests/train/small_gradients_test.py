@@ -27,19 +27,19 @@ class SmallGradients(RunTest):
 
     def test_the_gradients_of_the_task_as_it_ships_are_lost_at_scale_1(self):
         self.run_config("whole", 2, "run.steps=1", "precision.telemetry_every=1", "data.test_size=100")
-        self.assertGreater(self.zero_percent("whole", "lost_at_scale_1_percent"), 40)
-        self.assertLess(self.zero_percent("whole"), 15)
+        self.assertGreater(self.zero_percent("whole", "lost_at_scale_1_percent"), 60)
+        self.assertLess(self.zero_percent("whole"), 5)
 
     def test_without_scaling_it_learns_worse_and_dynamic_scaling_recovers(self):
         fp32 = self.run_config("fp32", None, *SMALL, "precision.compute=fp32")
         unscaled = self.run_config("unscaled", None, *SMALL, SAME_SIZE_AS_UNSCALED)
         dynamic = self.run_config("dynamic", None, *SMALL)
-        self.assertGreater(self.zero_percent("unscaled"), 45)
-        self.assertLess(self.zero_percent("dynamic"), 20)
-        self.assertLess(abs(dynamic["loss"] - fp32["loss"]), 0.1 * fp32["loss"])
-        self.assertLess(abs(dynamic["accuracy"] - fp32["accuracy"]), 0.05)
-        self.assertGreater(unscaled["loss"], 1.15 * fp32["loss"])
-        self.assertLess(unscaled["accuracy"], fp32["accuracy"] - 0.05)
+        self.assertGreater(self.zero_percent("unscaled"), 60)
+        self.assertLess(self.zero_percent("dynamic"), 5)
+        self.assertLess(abs(dynamic["loss"] - fp32["loss"]), 0.03 * fp32["loss"])
+        self.assertLess(abs(dynamic["accuracy"] - fp32["accuracy"]), 0.02)
+        self.assertGreater(unscaled["loss"], 1.4 * fp32["loss"])
+        self.assertLess(unscaled["accuracy"], fp32["accuracy"] - 0.2)
 
 
 if __name__ == "__main__":
