@@ -60,7 +60,9 @@ class Reader {
 
   void read(const toml::node& node, double& value) const {
     if (!node.is_number()) wrong_type("a number", node);
-    const double number = *node.value<double>();
+    // toml++ has no double for integers beyond 2^53
+    const double number =
+        node.is_integer() ? static_cast<double>(node.as_integer()->get()) : node.as_floating_point()->get();
     check_number(number, found_text(node));
     value = number;
   }
