@@ -305,7 +305,7 @@ DATA_ROWS = [
     Bad("fault_of_frozen", "MPDIST_FAULT: tensor fc1.weight is frozen", sets=["model.freeze=[\"fc1.*\"]"],
         fault="overflow:step=1:rank=0:tensor=fc1.weight"),
     Bad("lars_decoupled", "optimizer.decay: expected \"coupled\" with name = \"lars\"", sets=["optimizer.name=lars", "optimizer.weight_decay=0.1"]),
-    Bad("model_beyond_memory", "memory", code=INTERNAL, sets=["model.hidden=[10000000000]"]),
+    Bad("model_beyond_memory", "memory", code=INTERNAL, sets=["model.hidden=[1048576, 1048576]"]),
     Bad("init_no_file", "model.init = \"{folder}/none.h5\": expected a checkpoint (step_*.h5), found no such file",
         sets=["model.init={folder}/none.h5"]),
     Bad("init_text", "not a checkpoint", code=DATA, sets=["model.init={folder}/a.h5"], files={"a.h5": b"x" * 1000}),
