@@ -110,7 +110,7 @@ class PrecisionStudy(RunTest):
             file.write(re.sub(r"(?ms)^\[data\]\n.*?(?=^\[)", '[data]\nformat = "idx"\n\n', text))
         for noise in ("0.5", "0.6"):
             os.mkdir(self.path(noise))
-            done = run(["convert", "--from", "synthetic", "--to", "idx", "--output", self.path(noise), "--force",
+            done = run(["convert", "--from", "synthetic", "--to", "idx", "--type", "uint8", "--output", self.path(noise), "--force",
                         "--set", "data.size=96", "--set", "data.test_size=32", "--set", "data.noise=" + noise])
             self.assertEqual(done.code, 0, done.err)
         study = ["precision-study", config, "--settings", "bf16", "--seeds", "1", "--set"]
