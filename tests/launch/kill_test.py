@@ -52,7 +52,7 @@ class WholeJob(LongSaveTest):
         self.assertGreaterEqual(self.newest(name), newest)
         self.assert_all_readable(name)
         if not killed or "mpdist: done" in said:  # it came to its end: it is judged, the kills go on with a new run
-            self.assertEqual(job.wait(), 0, said)
+            self.assertIn(job.wait(), (0, 137) if killed else (0,), said)  # 137: the kill met it between its last line and its end
             self.finish_and_judge()
             self.runs += 1
             return
