@@ -17,8 +17,8 @@ Ema::Ema(const ParameterStore& store, double decay)
 }
 
 void Ema::update(Stream& stream) {
-  const Tensor average = average_.rows(0, store_.trainable_elements());
-  kernels::ema_update(stream, {.average = average, .value = trainable_masters(store_), .decay = decay_});
+  kernels::ema_update(
+      stream, {.average = trainable(store_, average_), .value = trainable(store_, store_.master()), .decay = decay_});
 }
 
 }  // namespace mpdist::optim

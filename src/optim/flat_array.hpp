@@ -2,15 +2,11 @@
 #pragma once
 #include "src/core/parameters.hpp"
 
-/// The parts of a store's flat arrays that an optimizer sees: without the frozen parameters, [trainable elements].
 namespace mpdist::optim {
 
-/// FP32 zeros: a slot.
-Tensor new_slot(const ParameterStore& store);
-
-Tensor trainable_masters(const ParameterStore& store);
-
-/// The working copy that an optimizer kernel writes: empty with FP32 compute, where it is the master.
-Tensor working_copy(const ParameterStore& store);
+/// The part of a flat array of the store that updates touch: without the frozen parameters, [trainable elements].
+inline Tensor trainable(const ParameterStore& store, const Tensor& flat) {
+  return flat.rows(0, store.trainable_elements());
+}
 
 }  // namespace mpdist::optim

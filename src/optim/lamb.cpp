@@ -3,55 +3,32 @@
 
 #include "kernels/lamb_step.hpp"
 #include "src/optim/betas.hpp"
-#include "src/optim/flat_array.hpp"
 #include "src/optim/fp32_range.hpp"
+#include "src/optim/kernel_optimizer.hpp"
 
 namespace mpdist::optim {
 namespace {
 
-class Lamb : public Optimizer {
+class Lamb : public KernelOptimizer {
  public:
   Lamb(const LambOptions& options, const OptimizerOptions& common, ParameterStore& store)
-      : options_(options),
-        decoupled_(common.decay == "decoupled"),
-        store_(store),
-        segments_(make_segments(store, common)),
-        m_(new_slot(store)),
-        v_(new_slot(store)) {}
+      : KernelOptimizer(common, store), options_(options), m_(add_slot("m")), v_(add_slot("v")) {}
 
   void update(Stream& stream, const UpdateArguments& arguments) override {
-    const auto beta1 = static_cast<float>(options_.betas[0]);
-    const auto beta2 = static_cast<float>(options_.betas[1]);
-    kernels::lamb_step(stream, {.master = trainable_masters(store_),
-                                .m = m_,
-                                .v = v_,
-                                .gradient = arguments.gradient,
-                                .working = working_copy(store_),
-                                .unscale = arguments.unscale,
-                                .clip = arguments.clip,
-                                .lr = arguments.lr,
-                                .beta1 = beta1,
-                                .beta2 = beta2,
-                                .eps = static_cast<float>(options_.eps),
-                                .correction1 = bias_correction(beta1, arguments.step),
-                                .correction2 = bias_correction(beta2, arguments.step),
-                                .decoupled = decoupled_,
-                                .segments = segments_.data(),
-                                .segment_count = static_cast<std::int64_t>(segments_.size()),
-                                .saturated = &saturated_});
+    auto step = common_arguments<kernels::LambStep>(arguments);
+    step.m = m_;
+    step.v = v_;
+    step.beta1 = static_cast<float>(options_.betas[0]);
+    step.beta2 = static_cast<float>(options_.betas[1]);
+    step.eps = static_cast<float>(options_.eps);
+    step.correction1 = bias_correction(step.beta1, arguments.step);
+    step.correction2 = bias_correction(step.beta2, arguments.step);
+    kernels::lamb_step(stream, step);
   }
-
-  std::vector<Slot> slots() override { return {{"m", m_}, {"v", v_}}; }
-
-  std::int64_t saturated() const override { return saturated_; }
 
  private:
   LambOptions options_;
-  bool decoupled_;
-  ParameterStore& store_;
-  std::vector<kernels::OptimizerSegment> segments_;
   Tensor m_, v_;
-  std::int64_t saturated_ = 0;
 };
 
 }  // namespace

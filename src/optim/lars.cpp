@@ -5,17 +5,17 @@
 
 #include "kernels/lars_step.hpp"
 #include "src/core/error.hpp"
-#include "src/optim/flat_array.hpp"
+#include "src/optim/kernel_optimizer.hpp"
 
 namespace mpdist::optim {
 namespace {
 
-class Lars : public Optimizer {
+class Lars : public KernelOptimizer {
  public:
   Lars(const LarsOptions& options, const OptimizerOptions& common, ParameterStore& store)
-      : options_(options), store_(store), segments_(make_segments(store, common)) {
-    if (options.momentum > 0) momentum_ = new_slot(store);
-    const bool decays = std::any_of(segments_.begin(), segments_.end(), [](const auto& s) { return s.decay > 0; });
+      : KernelOptimizer(common, store), options_(options) {
+    if (options.momentum > 0) momentum_ = add_slot("momentum");
+    const bool decays = std::any_of(segments().begin(), segments().end(), [](const auto& s) { return s.decay > 0; });
     if (decays && common.decay != "coupled") {
       throw UsageError(
           "optimizer.decay: expected \"coupled\" with name = \"lars\" and weight decay, found \"decoupled\": "
@@ -24,33 +24,16 @@ class Lars : public Optimizer {
   }
 
   void update(Stream& stream, const UpdateArguments& arguments) override {
-    kernels::lars_step(stream, {.master = trainable_masters(store_),
-                                .momentum = momentum_,
-                                .gradient = arguments.gradient,
-                                .working = working_copy(store_),
-                                .unscale = arguments.unscale,
-                                .clip = arguments.clip,
-                                .lr = arguments.lr,
-                                .mu = static_cast<float>(options_.momentum),
-                                .eta = static_cast<float>(options_.trust),
-                                .segments = segments_.data(),
-                                .segment_count = static_cast<std::int64_t>(segments_.size()),
-                                .saturated = &saturated_});
+    auto step = common_arguments<kernels::LarsStep>(arguments);
+    step.momentum = momentum_;
+    step.mu = static_cast<float>(options_.momentum);
+    step.eta = static_cast<float>(options_.trust);
+    kernels::lars_step(stream, step);
   }
-
-  std::vector<Slot> slots() override {
-    if (!momentum_) return {};
-    return {{"momentum", momentum_}};
-  }
-
-  std::int64_t saturated() const override { return saturated_; }
 
  private:
   LarsOptions options_;
-  ParameterStore& store_;
-  std::vector<kernels::OptimizerSegment> segments_;
   Tensor momentum_;
-  std::int64_t saturated_ = 0;
 };
 
 }  // namespace

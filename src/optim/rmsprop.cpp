@@ -2,60 +2,35 @@
 #include "src/optim/rmsprop.hpp"
 
 #include "kernels/rmsprop_step.hpp"
-#include "src/optim/flat_array.hpp"
 #include "src/optim/fp32_range.hpp"
+#include "src/optim/kernel_optimizer.hpp"
 
 namespace mpdist::optim {
 namespace {
 
-class Rmsprop : public Optimizer {
+class Rmsprop : public KernelOptimizer {
  public:
   Rmsprop(const RmspropOptions& options, const OptimizerOptions& common, ParameterStore& store)
-      : options_(options),
-        decoupled_(common.decay == "decoupled"),
-        store_(store),
-        segments_(make_segments(store, common)),
-        square_(new_slot(store)) {
-    if (options.centered) mean_ = new_slot(store);
-    if (options.momentum > 0) momentum_ = new_slot(store);
+      : KernelOptimizer(common, store), options_(options), square_(add_slot("square")) {
+    if (options.centered) mean_ = add_slot("mean");
+    if (options.momentum > 0) momentum_ = add_slot("momentum");
   }
 
   void update(Stream& stream, const UpdateArguments& arguments) override {
-    kernels::rmsprop_step(stream, {.master = trainable_masters(store_),
-                                   .square = square_,
-                                   .mean = mean_,
-                                   .momentum = momentum_,
-                                   .gradient = arguments.gradient,
-                                   .working = working_copy(store_),
-                                   .unscale = arguments.unscale,
-                                   .clip = arguments.clip,
-                                   .lr = arguments.lr,
-                                   .alpha = static_cast<float>(options_.alpha),
-                                   .mu = static_cast<float>(options_.momentum),
-                                   .eps = static_cast<float>(options_.eps),
-                                   .centered = options_.centered,
-                                   .decoupled = decoupled_,
-                                   .segments = segments_.data(),
-                                   .segment_count = static_cast<std::int64_t>(segments_.size()),
-                                   .saturated = &saturated_});
+    auto step = common_arguments<kernels::RmspropStep>(arguments);
+    step.square = square_;
+    step.mean = mean_;
+    step.momentum = momentum_;
+    step.alpha = static_cast<float>(options_.alpha);
+    step.mu = static_cast<float>(options_.momentum);
+    step.eps = static_cast<float>(options_.eps);
+    step.centered = options_.centered;
+    kernels::rmsprop_step(stream, step);
   }
-
-  std::vector<Slot> slots() override {
-    std::vector<Slot> all{{"square", square_}};
-    if (mean_) all.push_back({"mean", mean_});
-    if (momentum_) all.push_back({"momentum", momentum_});
-    return all;
-  }
-
-  std::int64_t saturated() const override { return saturated_; }
 
  private:
   RmspropOptions options_;
-  bool decoupled_;
-  ParameterStore& store_;
-  std::vector<kernels::OptimizerSegment> segments_;
   Tensor square_, mean_, momentum_;
-  std::int64_t saturated_ = 0;
 };
 
 }  // namespace

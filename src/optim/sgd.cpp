@@ -3,51 +3,29 @@
 
 #include "kernels/sgd_step.hpp"
 #include "src/core/error.hpp"
-#include "src/optim/flat_array.hpp"
+#include "src/optim/kernel_optimizer.hpp"
 
 namespace mpdist::optim {
 namespace {
 
-class Sgd : public Optimizer {
+class Sgd : public KernelOptimizer {
  public:
   Sgd(const SgdOptions& options, const OptimizerOptions& common, ParameterStore& store)
-      : options_(options),
-        decoupled_(common.decay == "decoupled"),
-        store_(store),
-        segments_(make_segments(store, common)) {
-    if (options.momentum > 0) momentum_ = new_slot(store);
+      : KernelOptimizer(common, store), options_(options) {
+    if (options.momentum > 0) momentum_ = add_slot("momentum");
   }
 
   void update(Stream& stream, const UpdateArguments& arguments) override {
-    kernels::sgd_step(stream, {.master = trainable_masters(store_),
-                               .momentum = momentum_,
-                               .gradient = arguments.gradient,
-                               .working = working_copy(store_),
-                               .unscale = arguments.unscale,
-                               .clip = arguments.clip,
-                               .lr = arguments.lr,
-                               .mu = static_cast<float>(options_.momentum),
-                               .nesterov = options_.nesterov,
-                               .decoupled = decoupled_,
-                               .segments = segments_.data(),
-                               .segment_count = static_cast<std::int64_t>(segments_.size()),
-                               .saturated = &saturated_});
+    auto step = common_arguments<kernels::SgdStep>(arguments);
+    step.momentum = momentum_;
+    step.mu = static_cast<float>(options_.momentum);
+    step.nesterov = options_.nesterov;
+    kernels::sgd_step(stream, step);
   }
-
-  std::vector<Slot> slots() override {
-    if (!momentum_) return {};
-    return {{"momentum", momentum_}};
-  }
-
-  std::int64_t saturated() const override { return saturated_; }
 
  private:
   SgdOptions options_;
-  bool decoupled_;
-  ParameterStore& store_;
-  std::vector<kernels::OptimizerSegment> segments_;
   Tensor momentum_;
-  std::int64_t saturated_ = 0;
 };
 
 }  // namespace
