@@ -57,10 +57,15 @@ data::Datasets open_source(const Arguments& arguments) {
   return train::open_datasets(train::parse_config(text, "mpdist convert", arguments.overrides));
 }
 
+/// "folder/" is "folder".
+fs::path without_slash(const fs::path& path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
 /// Nothing is read or written before the output may be made.
 void require_free(const Arguments& arguments, const data::Writer& writer) {
   std::error_code ignored;
-  const fs::path output = arguments.output, parent = fs::absolute(output, ignored).lexically_normal().parent_path();
+  const fs::path output = arguments.output, parent = fs::absolute(without_slash(output), ignored).parent_path();
   if (!fs::is_directory(parent, ignored)) {
     throw UsageError(fmt::format("--output {}: expected a path in a folder that exists, found no folder {}",
                                  arguments.output, parent.string()));
@@ -121,8 +126,7 @@ class TemporaryFolder {
 };
 
 void write_folder(const Arguments& arguments, const data::Writer& writer, const data::Datasets& sets) {
-  const std::string output =
-      fs::path(arguments.output).has_filename() ? arguments.output : fs::path(arguments.output).parent_path().string();
+  const std::string output = without_slash(arguments.output).string();
   const TemporaryFolder temporary(output);
   writer.write(sets, temporary.name(), arguments.options);
   sync_file_system(temporary.name());

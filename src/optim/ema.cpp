@@ -5,6 +5,7 @@
 
 #include "kernels/ema_update.hpp"
 #include "src/optim/flat_array.hpp"
+#include "src/optim/fp32_range.hpp"
 
 namespace mpdist::optim {
 
@@ -13,6 +14,7 @@ Ema::Ema(const ParameterStore& store, double decay)
       decay_(static_cast<float>(decay)),
       average_(store.master().shape(), DType::fp32, MemoryKind::optimizer) {
   require(decay > 0 && decay < 1, "moving average: expected a decay in (0, 1), found {}", decay);
+  check_decay("optimizer.ema_decay", decay);
   std::memcpy(average_.raw(), store.master().raw(), average_.bytes());
 }
 

@@ -10,7 +10,7 @@ namespace mpdist::optim {
 /// store outlives it.
 class Ema {
  public:
-  /// On a finalized store. `decay` in (0, 1).
+  /// On a finalized store. `decay` in (0, 1); UsageError where it is 1 as FP32.
   Ema(const ParameterStore& store, double decay);
   void update(Stream& stream);
   /// [elements] FP32 of the store's layout: /ema/<parameter> of a checkpoint, written in place on resume.

@@ -211,6 +211,8 @@ VALUES = [
         sets=["optimizer.name=lion", "optimizer.betas=[0.9, 0.99999999]"]),
     Bad("rmsprop_alpha_rounds_to_one", "optimizer.alpha: expected a number in [0, 1) as FP32, found 0.99999999",
         sets=["optimizer.name=rmsprop", "optimizer.alpha=0.99999999"]),
+    Bad("ema_decay_rounds_to_one", "optimizer.ema_decay: expected a number in [0, 1) as FP32, found 0.99999999",
+        sets=["optimizer.ema_decay=0.99999999"]),
     Bad("adamw_eps_rounds_to_zero", "optimizer.eps: expected a finite number above 0 as FP32, found 1e-46",
         sets=["optimizer.name=adamw", "optimizer.eps=1e-46"]),
     Bad("lamb_eps_rounds_to_zero", "optimizer.eps: expected a finite number above 0 as FP32, found 1e-46",

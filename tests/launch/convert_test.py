@@ -159,6 +159,13 @@ class Convert(RunTest):
         self.assertIn("File name too long", self.convert("idx", "idx", "images", "x" * 250, code=2).err)
         self.assert_only("idx")
 
+    def test_the_folder_of_the_output_must_exist_as_it_is_written(self):
+        self.write_idx("idx")
+        for output in ("none/a.h5", "none/../a.h5"):
+            self.assertIn("expected a path in a folder that exists", self.convert("idx", "idx", "hdf5", output, code=2).err)
+        self.convert("idx", "idx", "images", "png/")
+        self.assert_only("idx", "png")
+
     def test_a_folder_of_the_temporary_name_is_left_alone(self):
         def take_the_name():  # in the child: its pid and start time are those of the program
             with open("/proc/self/stat") as file:
