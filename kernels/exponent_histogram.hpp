@@ -23,14 +23,8 @@ struct ExponentHistogram {
   ExponentCounts* counts = nullptr;  ///< [segment_count] in and out, host memory
   void validate() const {
     checks::compute_type("exponent_histogram", "values", values);
-    if (segment_count > 0) checks::pointer("exponent_histogram", "segments", segments);
+    checks::spans_fit("exponent_histogram", segments, segment_count, values.elements());
     if (segment_count > 0) checks::pointer("exponent_histogram", "counts", counts);
-    for (std::int64_t i = 0; i < segment_count; ++i) {
-      const auto [offset, elements] = segments[i];
-      require(offset >= 0 && elements >= 0 && offset + elements <= values.elements(),
-              "exponent_histogram: segment {} is [{}, {}) of {} elements", i, offset, offset + elements,
-              values.elements());
-    }
   }
 };
 MPDIST_KERNEL(exponent_histogram, ExponentHistogram);

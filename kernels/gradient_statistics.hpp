@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <string_view>
+
 #include "kernels/checks.hpp"
 #include "kernels/kernel.hpp"
 
@@ -18,6 +20,18 @@ struct SegmentSpan {
   std::int64_t elements = 0;
 };
 
+namespace checks {
+/// `count` segments, each inside an array of `elements`.
+inline void spans_fit(std::string_view kernel, const SegmentSpan* segments, std::int64_t count, std::int64_t elements) {
+  if (count > 0) pointer(kernel, "segments", segments);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto [offset, length] = segments[i];
+    require(offset >= 0 && length >= 0 && offset + length <= elements, "{}: segment {} is [{}, {}) of {} elements",
+            kernel, i, offset, offset + length, elements);
+  }
+}
+}  // namespace checks
+
 /// One pass over a flat gradient: sum of squares, count of non-finite elements and digest of each segment.
 struct GradientStatistics {
   Tensor gradient;                        ///< [n] wire type
@@ -26,14 +40,8 @@ struct GradientStatistics {
   TensorStatistics* statistics = nullptr;  ///< [segment_count] out, host memory
   void validate() const {
     checks::compute_type("gradient_statistics", "gradient", gradient);
-    if (segment_count > 0) checks::pointer("gradient_statistics", "segments", segments);
+    checks::spans_fit("gradient_statistics", segments, segment_count, gradient.elements());
     if (segment_count > 0) checks::pointer("gradient_statistics", "statistics", statistics);
-    for (std::int64_t i = 0; i < segment_count; ++i) {
-      const auto [offset, elements] = segments[i];
-      require(offset >= 0 && elements >= 0 && offset + elements <= gradient.elements(),
-              "gradient_statistics: segment {} is [{}, {}) of {} elements", i, offset, offset + elements,
-              gradient.elements());
-    }
   }
 };
 MPDIST_KERNEL(gradient_statistics, GradientStatistics);

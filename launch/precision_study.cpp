@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
-#include <cstdlib>
 #include <memory>
 
 #include <fmt/format.h>
@@ -9,10 +8,9 @@
 #include "kernels/threads.hpp"
 #include "launch/commands.hpp"
 #include "launch/guard.hpp"
-#include "launch/machine.hpp"
 #include "launch/process.hpp"
+#include "launch/run_context.hpp"
 #include "launch/shared_config.hpp"
-#include "launch/versions.hpp"
 #include "src/train/agreement.hpp"
 #include "src/train/study.hpp"
 
@@ -44,15 +42,7 @@ int study(const StudyArguments& arguments) {
     train::together(communicator, [&] { refuse_own_keys(arguments.config.overrides); });
     const train::Config config = read_shared_config(arguments.config, communicator);
     kernels::cpu::set_threads(static_cast<int>(config.run.threads_per_rank));
-    const char* faults = std::getenv("MPDIST_FAULT");
-    return static_cast<int>(train::run_study(config, arguments.options, communicator,
-                                             {.stop_requested = stop_requested,
-                                              .faults = faults ? faults : "",
-                                              .machine_cpus = machine_cpus(),
-                                              .device = processor_model(),
-                                              .versions = versions_line(),
-                                              .facts = version_facts(),
-                                              .started = started}));
+    return static_cast<int>(train::run_study(config, arguments.options, communicator, run_context(started)));
   });
 }
 

@@ -2,7 +2,6 @@
 #include "src/train/trainer.hpp"
 
 #include <chrono>
-#include <cstdlib>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -10,10 +9,9 @@
 #include "kernels/threads.hpp"
 #include "launch/commands.hpp"
 #include "launch/guard.hpp"
-#include "launch/machine.hpp"
 #include "launch/process.hpp"
+#include "launch/run_context.hpp"
 #include "launch/shared_config.hpp"
-#include "launch/versions.hpp"
 
 namespace mpdist::launch {
 namespace {
@@ -24,15 +22,7 @@ int train_command(const ConfigArguments& arguments) {
   return run_on_all_ranks(first_look_at_threads(arguments), [&](comm::Communicator& communicator) {
     const train::Config config = read_shared_config(arguments, communicator);
     kernels::cpu::set_threads(static_cast<int>(config.run.threads_per_rank));
-    const char* faults = std::getenv("MPDIST_FAULT");
-    return static_cast<int>(train::run(config, communicator,
-                                       {.stop_requested = stop_requested,
-                                        .faults = faults ? faults : "",
-                                        .machine_cpus = machine_cpus(),
-                                        .device = processor_model(),
-                                        .versions = versions_line(),
-                                        .facts = version_facts(),
-                                        .started = started}));
+    return static_cast<int>(train::run(config, communicator, run_context(started)));
   });
 }
 

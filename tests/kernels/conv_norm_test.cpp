@@ -10,6 +10,7 @@
 #include "kernels/cpu/onednn.hpp"
 #include "kernels/threads.hpp"
 #include "tests/support/fill.hpp"
+#include "tests/support/norm_sums.hpp"
 #include "tests/support/tolerance.hpp"
 
 namespace mpdist::kernels {
@@ -223,28 +224,14 @@ void expect_dz(const Layer& layer) {
   EXPECT_TRUE(test::is_close(layer.dz, expected, 6, magnitude));
 }
 
-void expect_sums(const NormSums& norm, const Tensor& g) {
-  const std::int64_t channels = g.shape()[-1];
-  Values sum(at(2 * channels)), magnitude(sum);
-  for (std::int64_t i = 0; i < g.elements(); ++i) {
-    const std::int64_t c = i % channels;
-    const double value = value_at(g, i), z = value_at(norm.z, i), mean = value_at(norm.mean, c);
-    sum[at(c)] += value;
-    magnitude[at(c)] += std::abs(value);
-    sum[at(channels + c)] += value * (z - mean) * value_at(norm.rstd, c);
-    magnitude[at(channels + c)] += std::abs(value) * (std::abs(z) + std::abs(mean)) * value_at(norm.rstd, c);
-  }
-  EXPECT_TRUE(test::is_close(norm.sums, sum, static_cast<double>(g.elements() / channels) + 4, magnitude));
-}
-
 TEST_F(ConvNorm, BackwardIsItsParts) {
   for_cases([](const Case&, Layer& layer) {
     conv_norm_forward(layer.stream, layer.forward_arguments());
     const ConvNormBackward args = layer.backward_arguments();
     conv_norm_backward(layer.stream, args);
     expect_dz(layer);
-    expect_sums(args.norms[0], layer.dx);
-    expect_sums(args.norms[1], layer.dx);
+    test::expect_sums(args.norms[0], layer.dx);
+    test::expect_sums(args.norms[1], layer.dx);
     const DType type = layer.x.view().dtype();
     const GuardedTensor dx(layer.x.view().shape(), type), dweight(layer.weight.view().shape(), DType::fp32);
     conv2d_backward(layer.stream, {.x = layer.x,

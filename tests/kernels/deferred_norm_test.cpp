@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/support/fill.hpp"
+#include "tests/support/norm_sums.hpp"
 #include "tests/support/tolerance.hpp"
 
 namespace mpdist::kernels {
@@ -20,10 +21,6 @@ using test::values_of;
 using Values = std::vector<double>;
 
 constexpr std::int64_t kChannels[] = {1, 8, 16, 17, 32, 64, 80};  // folded, whole vectors, a tail, several blocks
-
-std::size_t at(std::int64_t i) {
-  return static_cast<std::size_t>(i);
-}
 
 /// [2, 3, 4, channels].
 Shape images_of(std::int64_t channels) {
@@ -130,21 +127,6 @@ TEST(NormCoefficients, MatchDoubleReference) {
   }
 }
 
-/// The sums of g against double precision: g is what the kernel left.
-void expect_sums(const NormSums& norm, const Tensor& g) {
-  const std::int64_t channels = g.shape()[-1];
-  Values sum(at(2 * channels)), magnitude(sum);
-  for (std::int64_t i = 0; i < g.elements(); ++i) {
-    const std::int64_t c = i % channels;
-    const double value = value_at(g, i), z = value_at(norm.z, i), mean = value_at(norm.mean, c);
-    sum[at(c)] += value;
-    magnitude[at(c)] += std::abs(value);
-    sum[at(channels + c)] += value * (z - mean) * value_at(norm.rstd, c);
-    magnitude[at(channels + c)] += std::abs(value) * (std::abs(z) + std::abs(mean)) * value_at(norm.rstd, c);
-  }
-  EXPECT_TRUE(test::is_close(norm.sums, sum, static_cast<double>(g.elements() / channels) + 4, magnitude));
-}
-
 TEST(NormGradient, MasksAndSumsForBothNorms) {
   Stream stream;
   for (DType type : test::kComputeTypes) {
@@ -162,8 +144,8 @@ TEST(NormGradient, MasksAndSumsForBothNorms) {
       const NormGradient args{.dx = dx, .y = y, .norms = {{z0, mean0, rstd0, sums0}, {z1, mean1, rstd1, sums1}}};
       norm_gradient(stream, args);
       EXPECT_EQ(values_of(dx), masked) << name_of(type) << " " << channels;
-      expect_sums(args.norms[0], dx);
-      expect_sums(args.norms[1], dx);
+      test::expect_sums(args.norms[0], dx);
+      test::expect_sums(args.norms[1], dx);
       EXPECT_TRUE(dx.intact() && sums0.intact() && sums1.intact());
     }
   }
@@ -178,7 +160,7 @@ TEST(NormGradient, WithoutActivationLeavesTheGradientAsItIs) {
   const NormGradient args{.dx = dx, .norms = {{z, mean, rstd, sums}, {}}};
   norm_gradient(stream, args);
   EXPECT_EQ(values_of(dx), before);
-  expect_sums(args.norms[0], dx);
+  test::expect_sums(args.norms[0], dx);
 }
 
 TEST(DeferredNorm, RefusesWhatDoesNotFit) {

@@ -13,19 +13,9 @@ namespace {
 
 using namespace mpdist::test;
 
-struct Arrays : OptimizerArrays {
-  GuardedTensor m, v;
+struct Arrays : MomentArrays<LambStep> {
   Arrays(std::int64_t n, DType wire, DType compute, std::int64_t misalignment = 0)
-      : OptimizerArrays(n, wire, compute, misalignment),
-        m(uniform_tensor({n}, DType::fp32, 2, misalignment)),
-        v(uniform_tensor({n}, DType::fp32, 3, misalignment, 0.1F, 1.0F)) {}
-  LambStep step(const OptimizerSegment* segments, std::int64_t count, std::int64_t* saturated) const {
-    auto a = common<LambStep>(segments, count, saturated);
-    a.m = m;
-    a.v = v;
-    return a;
-  }
-  bool intact() const { return OptimizerArrays::intact() && m.intact() && v.intact(); }
+      : MomentArrays(n, wire, compute, misalignment, 0.1F) {}
 };
 
 TEST(LambStep, ByHand) {

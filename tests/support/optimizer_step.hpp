@@ -34,6 +34,23 @@ struct OptimizerArrays {
   bool intact() const { return master.intact() && gradient.intact() && working.intact(); }
 };
 
+/// With the two moments of an Adam-like step; the second is in [smallest, 1].
+template <class Step>
+struct MomentArrays : OptimizerArrays {
+  GuardedTensor m, v;
+  MomentArrays(std::int64_t n, DType wire, DType compute, std::int64_t misalignment, float smallest)
+      : OptimizerArrays(n, wire, compute, misalignment),
+        m(uniform_tensor({n}, DType::fp32, 2, misalignment)),
+        v(uniform_tensor({n}, DType::fp32, 3, misalignment, smallest, 1)) {}
+  Step step(const kernels::OptimizerSegment* segments, std::int64_t count, std::int64_t* saturated) const {
+    Step a = common<Step>(segments, count, saturated);
+    a.m = m;
+    a.v = v;
+    return a;
+  }
+  bool intact() const { return OptimizerArrays::intact() && m.intact() && v.intact(); }
+};
+
 /// The working copy is the master, rounded once and saturated.
 template <class Step>
 void expect_working_is_rounded_master(const Step& a) {

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <chrono>
+
+#include "src/train/trainer.hpp"
+
+namespace mpdist::launch {
+
+/// What this process tells the trainer beside the config: stop signals, MPDIST_FAULT, the machine, versions.
+train::RunContext run_context(std::chrono::steady_clock::time_point started);
+
+}  // namespace mpdist::launch
