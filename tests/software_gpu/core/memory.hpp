@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace software_gpu {
 
@@ -67,8 +68,8 @@ struct MemoryUse {
 };
 MemoryUse memory_use(int device);
 
-/// One line for each allocation that the program never freed, for the leak report.
-std::string leaked_memory();
+/// Describes each allocation that the program never freed, for the leak report.
+std::vector<std::string> leaked_memory();
 
 std::string hexadecimal(const void* p);
 

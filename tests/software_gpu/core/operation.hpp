@@ -62,6 +62,7 @@ class Operation {
   std::uint64_t id() const { return id_; }
   int device() const { return device_; }
   bool done() const { return done_; }
+  const EpochPtr& epoch() const { return epoch_; }
 
   /// Checked access to [p, p + bytes), which must lie in one live allocation that this operation's device may access.
   /// Returns where the bytes really are, valid until the operation ends; the footprint is kept for the stream-race
@@ -71,11 +72,12 @@ class Operation {
   /// Reads and writes, with overlap allowed; uninitialised device bytes stay so in their copy on a device.
   void copy(void* to, const void* from, std::size_t bytes);
 
-  /// The same checks of one whole allocation, without marks: the caller sets them. Use it in this operation only.
-  Footprint footprint(Allocation& allocation);
-  /// Whether the operation may access the allocation: alive, and of its device. Reports when not; `p` is for the
-  /// report.
+  /// Whether the operation may access the allocation: alive, and of its device. Reports when not; `p` and `what`
+  /// ("reads through") are for the report.
   bool may_access(const Allocation& allocation, const void* p, std::string_view what);
+  /// The marks in an allocation that may be accessed, for callers that check the bounds themselves; valid until the
+  /// operation ends.
+  Footprint footprint(Allocation& allocation);
 
  private:
   friend class Scheduler;

@@ -3,31 +3,13 @@
 #include <driver_types.h>
 
 #include <functional>
-#include <mutex>
 #include <random>
 #include <string>
-#include <thread>
-#include <vector>
 
+#include "tests/software_gpu/core/mutex.hpp"
 #include "tests/software_gpu/core/operation.hpp"
 
 namespace software_gpu {
-
-/// A recursive mutex that a wait can let go of whole. Every API call holds it, and every running operation:
-/// `std::lock_guard lock(mutex());`
-class Mutex {
- public:
-  void lock();
-  void unlock();
-  bool try_lock();
-  /// Unlocks however often this thread has locked, lets other threads run for a moment, and locks as before.
-  void let_others_run();
-
- private:
-  std::recursive_mutex mutex_;
-  int depth_ = 0;
-};
-Mutex& mutex();
 
 /// Submits an operation to a stream (null: the legacy stream of the calling thread's device). It runs once all earlier
 /// operations of the stream, and what the stream semantics order before it, are done and `ready` says true. `run` gets
@@ -36,9 +18,6 @@ Mutex& mutex();
 /// stream that is destroyed or unknown is reported (destroyed-stream, invalid-handle) and counts as done.
 OperationPtr submit(cudaStream_t stream, std::string name, std::function<void(Operation&)> run,
                     std::function<bool()> ready = {});
-/// The same, after these operations as well.
-OperationPtr submit_after(cudaStream_t stream, std::string name, std::vector<OperationPtr> after,
-                          std::function<void(Operation&)> run);
 
 /// Runs operations until this one is done (null: returns at once); from then on the host has seen its effects. Exit 88
 /// when nothing can run for SOFTWARE_GPU_TIMEOUT_S (60): other processes may still make an operation ready until then.
