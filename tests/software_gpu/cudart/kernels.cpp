@@ -3,13 +3,10 @@
 #include "tests/software_gpu/cudart/kernels.hpp"
 
 #include <cuda_runtime_api.h>
-#include <cxxabi.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <memory>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
@@ -24,29 +21,6 @@ namespace {
 std::unordered_map<const void*, RegisteredKernel>& registered() {
   static auto* const kKernels = new std::unordered_map<const void*, RegisteredKernel>;
   return *kKernels;
-}
-
-/// "adamw_step_kernel<float>" of "_ZN6mpdist...".
-std::string readable(const std::string& mangled) {
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(
-      abi::__cxa_demangle(mangled.c_str(), nullptr, nullptr, &status), &std::free);
-  if (status != 0) return mangled;
-  std::string name = text.get();
-  int depth = 0;
-  std::size_t begin = 0, end = name.size();
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const char c = name[i];
-    if (c == '<') ++depth;
-    if (c == '>') --depth;
-    if (depth != 0) continue;
-    if (c == '(' && name.compare(i, 21, "(anonymous namespace)") != 0) {
-      end = i;
-      break;
-    }
-    if (c == ':' || c == ' ') begin = i + 1;
-  }
-  return name.substr(begin, end - begin);
 }
 
 std::string content(const std::filesystem::path& file) {
@@ -125,7 +99,7 @@ char __cudaInitModule(void**) {
 void __cudaRegisterFunction(void**, const char* host_function, char*, const char* device_name, int, uint3*, uint3*,
                             dim3*, dim3*, int*) {
   std::lock_guard lock(mutex());
-  registered()[host_function] = {.mangled_name = device_name, .name = readable(device_name)};
+  registered()[host_function] = {.mangled_name = device_name, .name = readable_name(device_name)};
 }
 
 /// Variables are those of the module; the host side of a symbol (cudaMemcpyToSymbol) is not known here.

@@ -33,14 +33,14 @@ std::string refusal(const RegisteredKernel& k, const LaunchConfiguration& c) {
   const std::uint64_t threads = std::uint64_t{c.block.x} * c.block.y * c.block.z;
   if (!within(c.block, kBlockLimit) || threads > kThreadsPerBlock) return "block " + text(c.block);
   const LaunchLimits limit = limits(*k.kernel);
-  if (threads > static_cast<std::uint64_t>(limit.max_threads))
+  if (threads > limit.max_threads)
     return "block " + text(c.block) + ", where the kernel's launch bounds allow " + std::to_string(limit.max_threads);
   if (c.dynamic_shared > k.dynamic_shared_limit)
     return std::to_string(c.dynamic_shared) + " bytes of dynamic shared memory, where the kernel's attribute allows " +
            std::to_string(k.dynamic_shared_limit);
   const std::size_t most = std::max(kSharedPerBlock, k.dynamic_shared_limit);
-  if (c.dynamic_shared + limit.static_shared > most)
-    return std::to_string(c.dynamic_shared + limit.static_shared) + " bytes of shared memory";
+  if (c.dynamic_shared + limit.static_shared_bytes > most)
+    return std::to_string(c.dynamic_shared + limit.static_shared_bytes) + " bytes of shared memory";
   return "";
 }
 
@@ -71,9 +71,9 @@ cudaError_t launch(const void* function, const LaunchConfiguration& c, void** ar
 /// Resident blocks by threads and shared memory. Registers are known only once ptxas has allotted them.
 int resident_blocks(const RegisteredKernel& k, int block, std::size_t dynamic_shared) {
   const LaunchLimits limit = limits(*k.kernel);
-  if (block > limit.max_threads) return 0;
+  if (static_cast<std::size_t>(block) > limit.max_threads) return 0;
   const int threads = (block + 31) / 32 * 32;
-  const std::size_t shared = limit.static_shared + dynamic_shared + kSharedReservedPerBlock;
+  const std::size_t shared = limit.static_shared_bytes + dynamic_shared + kSharedReservedPerBlock;
   return std::min({kBlocksPerMultiprocessor, kThreadsPerMultiprocessor / threads,
                    static_cast<int>(kSharedPerMultiprocessor / shared)});
 }
@@ -124,14 +124,14 @@ cudaError_t cudaFuncSetAttribute(const void* function, cudaFuncAttribute attribu
     if (attribute == cudaFuncAttributePreferredSharedMemoryCarveout) return cudaSuccess;  // a hint
     if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize)
       unsupported("cudaFuncAttribute " + std::to_string(attribute));
-    const std::size_t most = kSharedPerBlockOptIn - limits(*k->kernel).static_shared;
+    const std::size_t most = kSharedPerBlockOptIn - limits(*k->kernel).static_shared_bytes;
     if (value < 0 || static_cast<std::size_t>(value) > most) return cudaErrorInvalidValue;
     k->dynamic_shared_limit = static_cast<std::size_t>(value);
     return cudaSuccess;
   });
 }
 
-/// Registers and local memory are what ptxas decides; they are given as 0.
+/// The number of registers is what ptxas decides; it is given as 0.
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* function) {
   return api("cudaFuncGetAttributes", [&] {
     const RegisteredKernel* const k = find_registered(function);
@@ -139,8 +139,9 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* fu
     if (k == nullptr) return cudaErrorInvalidDeviceFunction;
     const LaunchLimits limit = limits(*k->kernel);
     *attributes = {};
-    attributes->sharedSizeBytes = limit.static_shared;
-    attributes->maxThreadsPerBlock = limit.max_threads;
+    attributes->sharedSizeBytes = limit.static_shared_bytes;
+    attributes->localSizeBytes = limit.local_bytes;
+    attributes->maxThreadsPerBlock = static_cast<int>(limit.max_threads);
     attributes->maxDynamicSharedSizeBytes = static_cast<int>(k->dynamic_shared_limit);
     attributes->ptxVersion = attributes->binaryVersion = 10 * kComputeMajor + kComputeMinor;
     attributes->preferredShmemCarveout = -1;
