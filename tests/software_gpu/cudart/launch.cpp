@@ -39,8 +39,8 @@ std::string refusal(const RegisteredKernel& k, const LaunchConfiguration& c) {
     return std::to_string(c.dynamic_shared) + " bytes of dynamic shared memory, where the kernel's attribute allows " +
            std::to_string(k.dynamic_shared_limit);
   const std::size_t most = std::max(kSharedPerBlock, k.dynamic_shared_limit);
-  if (c.dynamic_shared + limit.static_shared_bytes > most)
-    return std::to_string(c.dynamic_shared + limit.static_shared_bytes) + " bytes of shared memory";
+  if (c.dynamic_shared + limit.static_shared > most)
+    return std::to_string(c.dynamic_shared + limit.static_shared) + " bytes of shared memory";
   return "";
 }
 
@@ -73,7 +73,7 @@ int resident_blocks(const RegisteredKernel& k, int block, std::size_t dynamic_sh
   const LaunchLimits limit = limits(*k.kernel);
   if (static_cast<std::size_t>(block) > limit.max_threads) return 0;
   const int threads = (block + 31) / 32 * 32;
-  const std::size_t shared = limit.static_shared_bytes + dynamic_shared + kSharedReservedPerBlock;
+  const std::size_t shared = limit.static_shared + dynamic_shared + kSharedReservedPerBlock;
   return std::min({kBlocksPerMultiprocessor, kThreadsPerMultiprocessor / threads,
                    static_cast<int>(kSharedPerMultiprocessor / shared)});
 }
@@ -124,7 +124,7 @@ cudaError_t cudaFuncSetAttribute(const void* function, cudaFuncAttribute attribu
     if (attribute == cudaFuncAttributePreferredSharedMemoryCarveout) return cudaSuccess;  // a hint
     if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize)
       unsupported("cudaFuncAttribute " + std::to_string(attribute));
-    const std::size_t most = kSharedPerBlockOptIn - limits(*k->kernel).static_shared_bytes;
+    const std::size_t most = kSharedPerBlockOptIn - limits(*k->kernel).static_shared;
     if (value < 0 || static_cast<std::size_t>(value) > most) return cudaErrorInvalidValue;
     k->dynamic_shared_limit = static_cast<std::size_t>(value);
     return cudaSuccess;
@@ -139,7 +139,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* fu
     if (k == nullptr) return cudaErrorInvalidDeviceFunction;
     const LaunchLimits limit = limits(*k->kernel);
     *attributes = {};
-    attributes->sharedSizeBytes = limit.static_shared_bytes;
+    attributes->sharedSizeBytes = limit.static_shared;
     attributes->localSizeBytes = limit.local_bytes;
     attributes->maxThreadsPerBlock = static_cast<int>(limit.max_threads);
     attributes->maxDynamicSharedSizeBytes = static_cast<int>(k->dynamic_shared_limit);
