@@ -178,6 +178,9 @@ TEST(CudnnFusion, BroadcastTensorsComeSecond) {
     DescriptorPtr wrong = pointwise(CUDNN_POINTWISE_ADD, *bias, x.get(), *y);
     configurations(*graph(handle, {right.get()}));
     expect_not_covered(*graph(handle, {wrong.get()}));
+    ConvolutionBiasRelu fused({Pass::forward, Element::fp16, Element::fp16, 2, 8, 4, 4, 8});
+    DescriptorPtr bias_first = pointwise(CUDNN_POINTWISE_ADD, *fused.bias.descriptor, fused.sum.get(), *fused.biased);
+    expect_not_covered(*graph(fused.handle, {fused.convolution.get(), bias_first.get(), fused.relu.get()}));
   });
 }
 
