@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lane instructions a second of the PTX executor, all checks on. Usage: software_gpu_ptx_throughput <kernels.ptx>
+// Lane instructions a second of the PTX executor, all checks on.
 #include <cstdio>
 #include <ctime>
 #include <fstream>
@@ -43,11 +43,9 @@ void time_all() {
 }  // namespace
 }  // namespace software_gpu::testing
 
-int main(int count, char** arguments) {
-  if (count != 2) return 2;
-  std::ifstream file(arguments[1]);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  software_gpu::load_module(text, arguments[1]);
+int main() {
+  std::ifstream file(SOFTWARE_GPU_THROUGHPUT_PTX);
+  software_gpu::load_module(std::string(std::istreambuf_iterator<char>(file), {}), SOFTWARE_GPU_THROUGHPUT_PTX);
   software_gpu::testing::time_all();
   return 0;
 }
