@@ -63,7 +63,7 @@ void elementwise(Stream& stream, const char* name, std::int64_t elements, F f, s
     check_launch(name);
   }
   if constexpr (F::kCounts) {
-    if (total) count_total(stream, of_block, blocks, total);
+    if (total) add_up(stream, name, of_block, blocks, total);
   }
 }
 

@@ -30,20 +30,20 @@ __device__ inline T block_sum(T a) {
   return a;
 }
 
-/// *total = the sum of `blocks` counts. One block.
-template <class Count>
-__global__ void __launch_bounds__(kThreads)
-    count_total_kernel(const Count* of_block, std::int64_t blocks, std::int64_t* total) {
-  std::int64_t sum = 0;
-  for (std::int64_t i = threadIdx.x; i < blocks; i += kThreads) sum += of_block[i];
+/// *total = the sum of `count` parts. One block.
+template <class Part, class Total>
+__global__ void __launch_bounds__(kThreads) total_kernel(const Part* part, std::int64_t count, Total* total) {
+  Total sum = 0;
+  for (std::int64_t i = threadIdx.x; i < count; i += kThreads) sum += part[i];
   sum = block_sum(sum);
   if (threadIdx.x == 0) *total = sum;
 }
 
-/// Enqueues *total = the sum of the counts that `blocks` blocks left in the workspace.
-inline void count_total(const Stream& stream, const unsigned* of_block, std::int64_t blocks, std::int64_t* total) {
-  count_total_kernel<unsigned><<<1, kThreads, 0, handle(stream)>>>(of_block, blocks, total);
-  check_launch("count_total");
+/// Enqueues *total = the sum of what `count` blocks of kernel `name` left in the workspace.
+template <class Part, class Total>
+void add_up(const Stream& stream, const char* name, const Part* part, std::int64_t count, Total* total) {
+  total_kernel<<<1, kThreads, 0, handle(stream)>>>(part, count, total);
+  check_launch(name);
 }
 
 }  // namespace mpdist::kernels::cuda
