@@ -6,16 +6,6 @@
 /// What the norm kernels share. The host functions are in deferred_norm.cu.
 namespace mpdist::kernels::cuda {
 
-/// Of a [..., channels] tensor.
-template <class T>
-RowGrid row_grid_of(const Tensor& tensor, std::initializer_list<const void*> arrays) {
-  const std::int64_t channels = tensor.shape()[-1];
-  const bool aligned = std::all_of(arrays.begin(), arrays.end(), [](const void* p) {
-    return reinterpret_cast<std::uintptr_t>(p) % 16 == 0;  // null too: an array that is not there
-  });
-  return RowGrid::of<T>(tensor.elements() / channels, channels, aligned);
-}
-
 template <class T>
 T* data_or_null(const Tensor& tensor) {
   return tensor ? tensor.data<T>() : nullptr;

@@ -2,6 +2,7 @@
 #pragma once
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/launch.cuh"
+#include "src/core/tensor.hpp"
 
 /// Passes over arrays [rows, channels] that treat every row alike: scaling and shifting channels, sums over rows. A
 /// thread owns a group of neighbouring channels (16 bytes of them) and goes down the rows, so what belongs to a channel
@@ -39,6 +40,15 @@ struct RowGrid {
     return static_cast<std::size_t>(sums) * row_blocks() * static_cast<std::size_t>(channels) * sizeof(double);
   }
 };
+
+/// The walk over a [..., channels] tensor by a pass that reads and writes `arrays` (null ones do not count).
+template <class T>
+RowGrid row_grid_of(const Tensor& tensor, std::initializer_list<const void*> arrays) {
+  const std::int64_t channels = tensor.shape()[-1];
+  const bool aligned = std::all_of(arrays.begin(), arrays.end(),
+                                   [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; });
+  return RowGrid::of<T>(tensor.elements() / channels, channels, aligned);
+}
 
 /// Where a thread stands: element `place` of the arrays, the first of `count` neighbouring channels from `channel` on.
 struct GroupPlace {
