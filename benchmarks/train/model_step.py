@@ -18,20 +18,22 @@ from resnet_layers import FORMS, Network
 
 @dataclasses.dataclass
 class Machine:
-    """Rates a second; link is what one GPU sends (and receives at the same time)."""
+    """Rates a second; link is what one GPU sends (and receives at the same time), host what comes from its host."""
     matrix_flops: float
     memory_bytes: float
     link_bytes: float
+    host_bytes: float
 
     def share(self, matrix, memory, link):
-        return Machine(self.matrix_flops * matrix, self.memory_bytes * memory, self.link_bytes * link)
+        return Machine(self.matrix_flops * matrix, self.memory_bytes * memory, self.link_bytes * link, self.host_bytes * link)
 
 
-# NVIDIA H100 SXM, data sheet: dense FP16 with FP32 sums, HBM3, NVLink 4 (900 GB/s in both directions together).
-H100 = Machine(989e12, 3.35e12, 450e9)
+# NVIDIA H100 SXM, data sheet: dense FP16 with FP32 sums, HBM3, NVLink 4 (900 GB/s in both directions together), PCIe 5
+# (128 GB/s likewise).
+H100 = Machine(989e12, 3.35e12, 450e9, 64e9)
 # Matrix: the sheet's peak is at boost clock, which full load at 700 W does not hold, and convolutions on 7 x 7 images fill
-# neither tiles nor waves. Memory: refresh, row changes and turning the bus cost a copy a tenth, kernels of several streams
-# more. Link: protocol, and slices too short to fill it.
+# neither tiles nor waves. Memory: refresh, row changes and turning the bus cost a copy a tenth, kernels that read and write
+# several arrays more. Link and host: protocol, and pieces too short to fill them.
 LIKELY = {"matrix": 0.6, "memory": 0.85, "link": 0.75}
 HALF, FLOAT = 2, 4  # bytes
 CHANNELS = 8  # Tensor Cores multiply channels in multiples of this: cuDNN pads to it
@@ -45,10 +47,12 @@ class Part:
     matrix_flops: float = 0  # what the Tensor Cores do, padding included
     bytes: float = 0
     link: float = 0
+    host: float = 0
 
     def seconds(self, machine, padded=False):
         flops = self.matrix_flops if padded else self.flops
-        return max(flops / machine.matrix_flops, self.bytes / machine.memory_bytes) + self.link / machine.link_bytes
+        on_gpu = max(flops / machine.matrix_flops, self.bytes / machine.memory_bytes)
+        return on_gpu + self.link / machine.link_bytes + self.host / machine.host_bytes
 
 
 def padded(channels):
@@ -89,7 +93,7 @@ def other_parts(network, batch, ranks):
     n = network.parameters
     sent = HALF * n * (ranks - 1) / ranks
     return [Part("pooling", "forward", bytes=large + small + last),
-            Part("pooling", "data", bytes=2 * large + small + last),  # x, dx, dy
+            Part("pooling", "data", bytes=2 * large + 4 * small + last),  # x, dx, dy; the sum of dy's two parts
             Part("fc, loss", "forward", head, head, head_bytes + 3 * HALF * batch * network.classes),
             Part("fc, loss", "data", head, head, head_bytes),
             Part("fc, loss", "weights", head, head, head_bytes + HALF * network.features * network.classes),
@@ -97,7 +101,8 @@ def other_parts(network, batch, ranks):
             Part("tree: adding slices", "other", bytes=3 * sent),
             Part("statistics", "other", bytes=HALF * n),
             Part("update (SGD, momentum)", "other", bytes=(4 * FLOAT + 2 * HALF) * n),
-            Part("all-reduce, hidden by backward", "hidden", link=2 * sent)]
+            Part("all-reduce, hidden by backward", "hidden", link=2 * sent),
+            Part("images from the host, hidden", "hidden", host=HALF * batch * network.stem.inputs)]
 
 
 def parts_of(network, batch, ranks):

@@ -3,7 +3,7 @@
 # Compiler launcher of the .cu files: keep_ptxas_output.sh COMMAND... runs the compiler (through ccache, if that is the
 # command's first word), keeps what it says in OBJECT.ptxas beside the object and shows all of it but ptxas' own notes.
 set -u
-previous= object=
+previous='' object=''
 for word in "$@"; do
   [ "$previous" = -o ] && object=$word
   previous=$word
