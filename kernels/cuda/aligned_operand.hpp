@@ -7,6 +7,10 @@
 
 namespace mpdist::kernels::cuda {
 
+inline bool is_aligned_operand(const Tensor& tensor) {
+  return reinterpret_cast<std::uintptr_t>(tensor.raw()) % kLibraryAlignment == 0;
+}
+
 /// A tensor as cuBLASLt and cuDNN take it: 16-byte aligned, so that which algorithm runs, and with it the bits, does
 /// not depend on where memory lies. A tensor that lies elsewhere is copied to the workspace before, or from there
 /// after.
@@ -16,7 +20,7 @@ class AlignedOperand {
   AlignedOperand(const Tensor& tensor, Scratch& scratch)
       : tensor_(tensor),
         scratch_(scratch),
-        apart_(reinterpret_cast<std::uintptr_t>(tensor.raw()) % kLibraryAlignment != 0),
+        apart_(!is_aligned_operand(tensor)),
         place_(apart_ ? scratch.reserve(tensor.bytes()) : 0) {}
 
   /// Where the library writes it.

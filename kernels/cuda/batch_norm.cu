@@ -7,21 +7,6 @@
 namespace mpdist::kernels::cuda {
 
 template <class T>
-struct BatchNormSumPass {
-  static constexpr int kSums = 1, kGroup = kVector<T>;
-  const T* x;
-
-  struct State {};
-  __device__ State start(const GroupPlace&) const { return {}; }
-  __device__ void row(State, const GroupPlace& at, float (&sums)[1][kGroup]) const {
-    float value[kGroup];
-    load_group(x, at, value);
-#pragma unroll
-    for (int k = 0; k < kGroup; ++k) sums[0][k] += value[k];
-  }
-};
-
-template <class T>
 struct BatchNormSquaresPass {
   static constexpr int kSums = 1, kGroup = kVector<T>;
   const T* x;
@@ -43,14 +28,6 @@ struct BatchNormSquaresPass {
       const float centred = k < at.count ? value[k] - state.mean[k] : 0.0F;
       sums[0][k] = fmaf(centred, centred, sums[0][k]);
     }
-  }
-};
-
-struct StoreBatchNormMean {
-  float* mean;
-  double rows;
-  __device__ void operator()(std::int64_t c, const double (&sum)[1]) const {
-    mean[c] = static_cast<float>(sum[0] / rows);
   }
 };
 
@@ -116,14 +93,6 @@ struct StoreBatchNormGradients {
   }
 };
 
-namespace {
-
-Tensor channel_array(void* data, std::int64_t channels) {
-  return {data, {channels}, DType::fp32, Device::cuda};
-}
-
-}  // namespace
-
 void batch_norm_forward(Stream& stream, const BatchNormForward& a) {
   with_compute_type(a.x.dtype(), [&]<class T>(T) {
     const T* const x = a.x.data<T>();
@@ -135,8 +104,7 @@ void batch_norm_forward(Stream& stream, const BatchNormForward& a) {
     scratch.open(stream);
     float* const mean = a.mean.data<float>();
     const auto rows = static_cast<double>(grid.rows);
-    sum_rows<T>(stream, "batch_norm_forward", grid, BatchNormSumPass<T>{x}, scratch.at(partials),
-                StoreBatchNormMean{mean, rows});
+    sum_rows<T>(stream, "batch_norm_forward", grid, RowSumPass<T>{x}, scratch.at(partials), StoreMean{mean, rows});
     const StoreBatchNormVariance store{a.gamma.data<float>(),
                                        a.beta.data<float>(),
                                        mean,

@@ -42,13 +42,25 @@ using Description = Owned<cublasLtMatmulDescOpaque_t, cublasLtMatmulDescDestroy>
 using Layout = Owned<cublasLtMatrixLayoutOpaque_t, cublasLtMatrixLayoutDestroy>;
 using Preference = Owned<cublasLtMatmulPreferenceOpaque_t, cublasLtMatmulPreferenceDestroy>;
 
+Handle make_handle() {
+  cublasLtHandle_t made = nullptr;
+  MPDIST_CUBLASLT(cublasLtCreate(&made));
+  return Handle(made);
+}
+
+/// What a thread owns.
+struct ThreadState {
+  Handle handle = make_handle();
+  std::map<MatmulShape, MatmulPlan> plans;
+};
+
+ThreadState& state() {
+  thread_local ThreadState state;
+  return state;
+}
+
 cublasLtHandle_t handle() {
-  thread_local const Handle handle = [] {
-    cublasLtHandle_t made = nullptr;
-    MPDIST_CUBLASLT(cublasLtCreate(&made));
-    return Handle(made);
-  }();
-  return handle.get();
+  return state().handle.get();
 }
 
 cudaDataType_t data_type(DType type) {
@@ -65,12 +77,38 @@ void set(const Preference& preference, cublasLtMatmulPreferenceAttributes_t attr
   MPDIST_CUBLASLT(cublasLtMatmulPreferenceSetAttribute(preference.get(), attribute, &value, sizeof value));
 }
 
-/// [rows, columns] row-major is [columns, rows] in the library's column-major order.
-Layout layout(DType type, std::int64_t rows, std::int64_t columns) {
-  cublasLtMatrixLayout_t made = nullptr;
-  MPDIST_CUBLASLT(cublasLtMatrixLayoutCreate(&made, data_type(type), static_cast<std::uint64_t>(columns),
-                                             static_cast<std::uint64_t>(rows), columns));
-  return Layout(made);
+/// A batch of matrices [rows, columns], row-major: [columns, rows] in the library's column-major order.
+struct Matrices {
+  DType type;
+  std::int64_t rows, columns, leading, batch, stride;
+
+  Layout layout() const {
+    cublasLtMatrixLayout_t made = nullptr;
+    MPDIST_CUBLASLT(cublasLtMatrixLayoutCreate(&made, data_type(type), static_cast<std::uint64_t>(columns),
+                                               static_cast<std::uint64_t>(rows), leading ? leading : columns));
+    Layout layout(made);
+    if (batch > 1) {
+      set(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, static_cast<std::int32_t>(batch));
+      set(layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, stride);
+    }
+    return layout;
+  }
+
+ private:
+  template <class Value>
+  static void set(const Layout& layout, cublasLtMatrixLayoutAttribute_t attribute, const Value& value) {
+    MPDIST_CUBLASLT(cublasLtMatrixLayoutSetAttribute(layout.get(), attribute, &value, sizeof value));
+  }
+};
+
+Layout layout_of_a(const MatmulShape& s) {
+  const auto [rows, columns] = s.a_transposed ? std::pair(s.depth, s.rows) : std::pair(s.rows, s.depth);
+  return Matrices{s.operands, rows, columns, s.a_leading, s.batch, s.a_stride}.layout();
+}
+
+Layout layout_of_b(const MatmulShape& s) {
+  const auto [rows, columns] = s.b_transposed ? std::pair(s.columns, s.depth) : std::pair(s.depth, s.columns);
+  return Matrices{s.operands, rows, columns, s.b_leading, s.batch, s.b_stride}.layout();
 }
 
 cublasLtEpilogue_t epilogue(const MatmulShape& shape) {
@@ -116,11 +154,9 @@ struct MatmulParts {
 
   explicit MatmulParts(const MatmulShape& shape)
       : description(describe(shape)),
-        a(shape.b_transposed ? layout(shape.operands, shape.columns, shape.depth)
-                             : layout(shape.operands, shape.depth, shape.columns)),
-        b(shape.a_transposed ? layout(shape.operands, shape.depth, shape.rows)
-                             : layout(shape.operands, shape.rows, shape.depth)),
-        result(layout(shape.result, shape.rows, shape.columns)),
+        a(layout_of_b(shape)),
+        b(layout_of_a(shape)),
+        result(Matrices{shape.result, shape.rows, shape.columns, 0, shape.batch, shape.rows * shape.columns}.layout()),
         result_type(shape.result) {
     // The heuristic takes the alignment of the bias from its address, which it does not read.
     if (shape.bias) point_at_bias(reinterpret_cast<const void*>(std::uintptr_t{kLibraryAlignment}));
@@ -167,8 +203,7 @@ bool MatmulPlan::keeps_nan(const Stream& stream, const MatmulArrays& arrays) con
 }
 
 const MatmulPlan& plan(const MatmulShape& shape) {
-  thread_local std::map<MatmulShape, MatmulPlan> plans;
-  return plans.try_emplace(shape, shape).first->second;
+  return state().plans.try_emplace(shape, shape).first->second;
 }
 
 }  // namespace mpdist::kernels::cuda::cublaslt

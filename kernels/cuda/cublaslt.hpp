@@ -21,6 +21,9 @@ struct MatmulShape {
   DType operands = DType::fp32;  ///< a compute type; that of bias too
   DType result = DType::fp32;    ///< the operands' type or fp32
   bool bias = false, relu = false;
+  std::int64_t a_leading = 0, b_leading = 0;  ///< elements between rows as stored; 0: they lie side by side
+  std::int64_t batch = 1;                     ///< products of this shape, a_stride and b_stride elements apart;
+  std::int64_t a_stride = 0, b_stride = 0;    ///< their results lie side by side
   auto operator<=>(const MatmulShape&) const = default;
 };
 

@@ -16,6 +16,35 @@ __device__ inline float rectify(float value) {
   return value <= 0.0F ? 0.0F : value;
 }
 
+/// [channels] FP32 in the workspace.
+inline Tensor channel_array(void* data, std::int64_t channels) {
+  return {data, {channels}, DType::fp32, Device::cuda};
+}
+
+/// Sum: x.
+template <class T>
+struct RowSumPass {
+  static constexpr int kSums = 1, kGroup = kVector<T>;
+  const T* x;
+
+  struct State {};
+  __device__ State start(const GroupPlace&) const { return {}; }
+  __device__ void row(State, const GroupPlace& at, float (&sums)[1][kGroup]) const {
+    float value[kGroup];
+    load_group(x, at, value);
+#pragma unroll
+    for (int k = 0; k < kGroup; ++k) sums[0][k] += value[k];
+  }
+};
+
+struct StoreMean {
+  float* mean;
+  double rows;
+  __device__ void operator()(std::int64_t c, const double (&sum)[1]) const {
+    mean[c] = static_cast<float>(sum[0] / rows);
+  }
+};
+
 /// The end of a norm's backward pass, per channel (FP32):  dz = outer*g + slope*(z - mean) + offset,  where with
 /// xhat = (z - mean)*rstd this is gamma*rstd * (g - sum(g)/rows - xhat * sum(g*xhat)/rows).
 struct InputGradientCoefficients {

@@ -34,4 +34,14 @@ __device__ inline void walk(std::int64_t begin, std::int64_t end, bool aligned, 
   }
 }
 
+struct Nothing {};
+
+/// The same with body(i, lanes), which loads for itself.
+template <int N, class Body>
+__device__ inline void walk(std::int64_t begin, std::int64_t end, bool aligned, Body body) {
+  walk<N, 1>(
+      begin, end, aligned, [](std::int64_t, auto) { return Nothing{}; },
+      [&](std::int64_t i, Nothing, auto lanes) { body(i, lanes); });
+}
+
 }  // namespace mpdist::kernels::cuda
