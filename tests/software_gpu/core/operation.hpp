@@ -26,17 +26,19 @@ class Footprint {
   /// Marks the bytes as read; returns whether all of them have ever been written.
   bool mark_read(std::size_t offset, std::size_t count) const {
     touch(offset, count);
+    std::uint8_t* const marks = shadow + offset;  // a local: stores to it cannot change where it points
     std::uint8_t all = kInitialised;
-    for (std::size_t i = offset; i < offset + count; ++i) {
-      all &= shadow[i];
-      shadow[i] |= kRead;
+    for (std::size_t i = 0; i < count; ++i) {
+      all &= marks[i];
+      marks[i] |= kRead;
     }
     return (all & kInitialised) != 0;
   }
   /// Marks the bytes as written, and so as initialised.
   void mark_written(std::size_t offset, std::size_t count) const {
     touch(offset, count);
-    for (std::size_t i = offset; i < offset + count; ++i) shadow[i] |= kWritten | kInitialised;
+    std::uint8_t* const marks = shadow + offset;
+    for (std::size_t i = 0; i < count; ++i) marks[i] |= kWritten | kInitialised;
   }
 
   std::byte* bytes;      ///< of the allocation, offset 0

@@ -158,7 +158,8 @@ void check_races(Allocation& a, const EpochPtr& who, const Clock& clock) {
       if (const std::uint8_t marks = a.shadow[i] & kMarks; marks != 0) recorder.add(i, next, marks);
       i = next;
     }
-    for (std::size_t i = begin; i < end; ++i) a.shadow[i] &= kInitialised;
+    std::uint8_t* const shadow = a.shadow;
+    for (std::size_t i = begin; i < end; ++i) shadow[i] &= kInitialised;
   }
   recorder.flush();
 }
