@@ -52,7 +52,7 @@ void destroy_stream(void*) {
 void synchronize_stream(void*) {
   absent();
 }
-void* create_event() {
+void* create_event(bool) {
   absent();
 }
 void destroy_event(void*) {
@@ -62,6 +62,9 @@ void record(void*, void*) {
   absent();
 }
 void synchronize_event(void*) {
+  absent();
+}
+float elapsed_ms(void*, void*) {
   absent();
 }
 void wait(void*, void*) {

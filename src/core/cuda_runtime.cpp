@@ -131,9 +131,10 @@ void synchronize_stream(void* stream) {
   check(cudaStreamSynchronize(stream_of(stream)), "cudaStreamSynchronize");
 }
 
-void* create_event() {
+void* create_event(bool timed) {
   cudaEvent_t event = nullptr;
-  check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreateWithFlags");
+  check(cudaEventCreateWithFlags(&event, timed ? cudaEventDefault : cudaEventDisableTiming),
+        "cudaEventCreateWithFlags");
   return event;
 }
 
@@ -147,6 +148,12 @@ void record(void* event, void* stream) {
 
 void synchronize_event(void* event) {
   check(cudaEventSynchronize(event_of(event)), "cudaEventSynchronize");
+}
+
+float elapsed_ms(void* begin, void* end) {
+  float result = 0;
+  check(cudaEventElapsedTime(&result, event_of(begin), event_of(end)), "cudaEventElapsedTime");
+  return result;
 }
 
 void wait(void* stream, void* event) {
