@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "src/core/cuda.hpp"
 #include "src/core/error.hpp"
 
 namespace mpdist {
@@ -20,6 +21,21 @@ std::size_t size_class(std::size_t bytes) {
   if (bytes <= 512) return 512;
   const std::size_t step = std::max<std::size_t>(std::bit_floor(bytes) / 8, kAlignment);
   return (bytes + step - 1) / step * step;
+}
+
+/// Null when there is no more.
+void* system_allocate(MemorySource source, std::size_t bytes) {
+  if (source == MemorySource::host) return std::aligned_alloc(kAlignment, bytes);
+  return source == MemorySource::pinned ? cuda::allocate_pinned(bytes) : cuda::allocate(bytes);
+}
+
+void system_free(MemorySource source, void* data) {
+  if (source == MemorySource::host) return std::free(data);
+  source == MemorySource::pinned ? cuda::free_pinned(data) : cuda::free(data);
+}
+
+constexpr std::string_view place_of(MemorySource source) {
+  return source == MemorySource::cuda ? "GPU memory" : source == MemorySource::pinned ? "pinned memory" : "memory";
 }
 
 }  // namespace
@@ -46,9 +62,19 @@ Pool& Pool::host() {
   return *pool;
 }
 
+Pool& Pool::pinned() {
+  static Pool* pool = new Pool(MemorySource::pinned);
+  return *pool;
+}
+
+Pool& Pool::cuda() {
+  static Pool* pool = new Pool(MemorySource::cuda);
+  return *pool;
+}
+
 Pool::~Pool() {
   for (Block* block : blocks_) {
-    std::free(block->data);
+    system_free(source_, block->data);
     delete block;
   }
 }
@@ -61,16 +87,16 @@ BlockRef Pool::allocate(std::size_t bytes, MemoryKind kind) {
     block = found->second.back();
     found->second.pop_back();
   } else {
-    void* data = std::aligned_alloc(kAlignment, (size + kAlignment - 1) / kAlignment * kAlignment);
+    void* data = system_allocate(source_, (size + kAlignment - 1) / kAlignment * kAlignment);
     if (!data) {
       std::string held;
       for (int k = 0; k < kMemoryKinds; ++k) {
         held += fmt::format(" {} {} MiB", name_of(static_cast<MemoryKind>(k)), use_.now[k] >> 20);
       }
       throw Error(ExitCode::internal,
-                  fmt::format("out of memory: {} MiB asked for {}; held:{}; lower batch.global or raise "
+                  fmt::format("out of {}: {} MiB asked for {}; held:{}; lower batch.global or raise "
                               "batch.shards or the number of nodes",
-                              size >> 20, name_of(kind), held));
+                              place_of(source_), size >> 20, name_of(kind), held));
     }
     block = new Block{.data = data, .size = size, .pool = this};
     blocks_.push_back(block);

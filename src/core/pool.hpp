@@ -55,12 +55,17 @@ struct MemoryUse {
   std::int64_t system_allocations = 0;  ///< constant once a training loop has reached its steady state
 };
 
+/// Where a pool's memory comes from. `pinned` is host memory that the GPU reads and writes too (page-locked, mapped);
+/// `cuda` is memory of the device in use.
+enum class MemorySource : unsigned char { host, pinned, cuda };
+
 /// Caching allocator: blocks go back to a free list by size class (next multiple of 1/8 of a power of two) and are
 /// reused, so a steady training loop asks the system for nothing. Memory is 64-byte aligned and not initialised. Safe
-/// to call from any thread.
+/// to call from any thread. A block that goes back is reused at once: on a GPU, whoever frees it has enqueued its last
+/// use on the stream that will use it next, or has waited for that use.
 class Pool {
  public:
-  explicit Pool(Device device = Device::cpu) : device_(device) {}
+  explicit Pool(MemorySource source = MemorySource::host) : source_(source) {}
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -71,16 +76,18 @@ class Pool {
   void reset_peaks();
   /// Counts memory that came from elsewhere (a window shared by ranks) as `bytes` more, or fewer, in use.
   void count_external(std::int64_t bytes, MemoryKind kind);
-  Device device() const { return device_; }
+  Device device() const { return source_ == MemorySource::cuda ? Device::cuda : Device::cpu; }
 
-  /// The process's pool for host memory. Lives until the process ends.
+  /// The process's pools. They live until the process ends. pinned() and cuda() need a device in use (cuda.hpp).
   static Pool& host();
+  static Pool& pinned();
+  static Pool& cuda();
 
  private:
   friend class BlockRef;
   void release(Block* block);
 
-  Device device_;
+  MemorySource source_;
   mutable std::mutex mutex_;
   std::map<std::size_t, std::vector<Block*>> free_;  ///< by size class
   std::vector<Block*> blocks_;

@@ -6,28 +6,58 @@
 
 namespace mpdist {
 
-/// An ordered queue of kernels with one workspace. On the CPU a kernel has finished when its call returns. One thread
-/// at a time.
+class Stream;
+
+/// A place in the order of a stream. On the CPU, where a kernel has finished when its call returns, all of it is
+/// nothing.
+class Event {
+ public:
+  /// A `timed` one can be asked how long it took.
+  explicit Event(Device device, bool timed = false);
+  ~Event();
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+  void record(const Stream& stream);
+  /// Returns when what was enqueued before record() has finished; at once where nothing was recorded.
+  void synchronize() const;
+  /// Between two timed events of a GPU that have both happened.
+  double seconds_since(const Event& earlier) const;
+  void* handle() const { return handle_; }  ///< cudaEvent_t; null on the CPU
+
+ private:
+  void* handle_ = nullptr;
+};
+
+/// An ordered queue of kernels with one workspace. On the CPU a kernel has finished when its call returns; on a GPU it
+/// has been enqueued, and what it writes may be read on the host after synchronize(). One thread at a time.
 class Stream {
  public:
-  explicit Stream(Pool& pool = Pool::host()) : pool_(&pool) {}
+  /// `pool` decides the device: Pool::cuda() makes a stream of the GPU in use.
+  explicit Stream(Pool& pool = Pool::host());
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
 
   Device device() const { return pool_->device(); }
   Pool& pool() const { return *pool_; }
+  /// Memory that the host and this stream's kernels both read and write: results, staging.
+  Pool& host_pool() const { return device() == Device::cuda ? Pool::pinned() : Pool::host(); }
+  void* handle() const { return handle_; }  ///< cudaStream_t; null on the CPU
 
-  /// Scratch memory of at least `bytes`, 64-byte aligned, valid until the next call on this stream. Grows, never
-  /// shrinks.
-  void* workspace(std::size_t bytes) {
-    if (!block_.get() || block_.get()->bytes < bytes) {
-      block_ = BlockRef();
-      block_ = pool_->allocate(bytes, MemoryKind::workspace);
-    }
-    return block_.get()->data;
-  }
+  /// Returns when all that was enqueued has finished.
+  void synchronize() const;
+  /// What is enqueued from now on runs after what `event` recorded.
+  void wait(const Event& event) const;
+
+  /// Scratch memory of at least `bytes`, 64-byte aligned, for kernels of this stream; valid until the next call on it.
+  /// Grows, never shrinks.
+  void* workspace(std::size_t bytes);
 
  private:
   Pool* pool_;
   BlockRef block_;
+  void* handle_ = nullptr;
 };
 
 }  // namespace mpdist

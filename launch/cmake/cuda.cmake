@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# MPDIST_CUDA: AUTO takes the CUDA backend where a toolkit with cuDNN and NCCL is found, ON insists, OFF leaves it out.
+# Sets MPDIST_HAS_CUDA; enables the CUDA language; the target mpdist_cuda carries the runtime and the macro.
+set(MPDIST_CUDA "AUTO" CACHE STRING "CUDA backend: AUTO, ON or OFF")
+set_property(CACHE MPDIST_CUDA PROPERTY STRINGS AUTO ON OFF)
+# Machine code for these, and PTX of the newest for what comes later.
+set(MPDIST_CUDA_ARCHITECTURES "75-real;80-real;86-real;89-real;90-real;100-real;120" CACHE STRING
+    "CUDA architectures, as CMAKE_CUDA_ARCHITECTURES")
+
+set(MPDIST_HAS_CUDA OFF)
+if(MPDIST_CUDA STREQUAL "OFF")
+  return()
+endif()
+
+# mpdist_without_cuda(reason): AUTO goes on without, ON stops.
+function(mpdist_without_cuda reason)
+  if(MPDIST_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "MPDIST_CUDA=ON: ${reason}")
+  endif()
+  message(STATUS "CUDA backend: left out (${reason})")
+endfunction()
+
+include(CheckLanguage)
+check_language(CUDA)
+if(NOT CMAKE_CUDA_COMPILER)
+  mpdist_without_cuda("no CUDA compiler found; expected nvcc 12.4 or later on PATH or in CUDACXX")
+  return()
+endif()
+# CMake before 3.25.2 does not know that nvcc takes -std=c++20.
+set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+if(NOT CMAKE_CUDA_ARCHITECTURES)
+  set(CMAKE_CUDA_ARCHITECTURES ${MPDIST_CUDA_ARCHITECTURES})
+endif()
+if(MPDIST_CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${MPDIST_CCACHE})
+endif()
+enable_language(CUDA)
+set(CMAKE_CUDA_STANDARD 20)
+set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+set(CMAKE_CUDA_EXTENSIONS OFF)
+set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
+find_package(CUDAToolkit QUIET)
+find_path(MPDIST_CUDNN_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} PATH_SUFFIXES x86_64-linux-gnu)
+find_library(MPDIST_CUDNN cudnn HINTS ${CUDAToolkit_LIBRARY_DIR})
+find_path(MPDIST_NCCL_INCLUDE nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+find_library(MPDIST_NCCL nccl HINTS ${CUDAToolkit_LIBRARY_DIR})
+if(NOT CUDAToolkit_FOUND OR CUDAToolkit_VERSION VERSION_LESS 12.4)
+  mpdist_without_cuda("CUDA toolkit 12.4 or later expected, found \"${CUDAToolkit_VERSION}\"")
+  return()
+endif()
+foreach(part CUDNN NCCL)
+  if(NOT MPDIST_${part} OR NOT MPDIST_${part}_INCLUDE)
+    mpdist_without_cuda("${part} not found beside the toolkit in ${CUDAToolkit_LIBRARY_DIR}")
+    return()
+  endif()
+endforeach()
+
+set(MPDIST_HAS_CUDA ON)
+message(STATUS "CUDA backend: toolkit ${CUDAToolkit_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}")
+add_library(mpdist_cuda INTERFACE)
+target_compile_definitions(mpdist_cuda INTERFACE MPDIST_HAS_CUDA)
+target_link_libraries(mpdist_cuda INTERFACE CUDA::cudart)

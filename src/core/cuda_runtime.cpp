@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cuda_runtime_api.h>
+
+#include "src/core/cuda.hpp"
+#include "src/core/error.hpp"
+#include "src/core/log.hpp"
+
+/// cuda.hpp on the CUDA runtime.
+namespace mpdist::cuda {
+namespace {
+
+std::string text_of(cudaError_t error) {
+  return fmt::format("{} ({})", cudaGetErrorName(error), cudaGetErrorString(error));
+}
+
+void check(cudaError_t error, const char* call) {
+  if (error != cudaSuccess) throw LibraryError("CUDA", call, text_of(error));
+}
+
+/// For destructors.
+void check_quietly(cudaError_t error, const char* call) {
+  if (error != cudaSuccess) log::warn("CUDA: {} failed: {}", call, text_of(error));
+}
+
+cudaStream_t stream_of(void* handle) {
+  return static_cast<cudaStream_t>(handle);
+}
+
+cudaEvent_t event_of(void* handle) {
+  return static_cast<cudaEvent_t>(handle);
+}
+
+int device_in_use() {
+  int device = 0;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  return device;
+}
+
+std::string version_text(int version) {
+  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
+}
+
+}  // namespace
+
+Status status() {
+  Status result{.built = true};
+  const cudaError_t error = cudaGetDeviceCount(&result.devices);
+  if (error == cudaSuccess && result.devices > 0) return result;
+  result.devices = 0;
+  if (error != cudaSuccess) static_cast<void>(cudaGetLastError());  // asked and answered: later calls start clean
+  if (error == cudaErrorInsufficientDriver) {
+    result.reason = "no NVIDIA driver, or one that is too old for this CUDA runtime";
+  } else if (error == cudaSuccess || error == cudaErrorNoDevice) {
+    result.reason = "no CUDA device is visible";
+  } else {
+    result.reason = text_of(error);
+  }
+  return result;
+}
+
+void use(int ordinal) {
+  check(cudaSetDevice(ordinal), "cudaSetDevice");
+}
+
+std::string device_name() {
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, device_in_use()), "cudaGetDeviceProperties");
+  return properties.name;
+}
+
+std::string bus_id() {
+  char text[32] = {};
+  check(cudaDeviceGetPCIBusId(text, sizeof text, device_in_use()), "cudaDeviceGetPCIBusId");
+  return text;
+}
+
+std::size_t free_memory() {
+  std::size_t free = 0, total = 0;
+  check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  return free;
+}
+
+std::string versions() {
+  int runtime = 0, driver = 0;
+  check(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");
+  check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
+  return fmt::format("runtime {}, driver {}", version_text(runtime), version_text(driver));
+}
+
+void* allocate(std::size_t bytes) {
+  void* data = nullptr;
+  const cudaError_t error = cudaMalloc(&data, bytes);
+  if (error == cudaErrorMemoryAllocation) {
+    static_cast<void>(cudaGetLastError());
+    return nullptr;
+  }
+  check(error, "cudaMalloc");
+  return data;
+}
+
+void* allocate_pinned(std::size_t bytes) {
+  void* data = nullptr;
+  const cudaError_t error = cudaHostAlloc(&data, bytes, cudaHostAllocPortable | cudaHostAllocMapped);
+  if (error == cudaErrorMemoryAllocation) {
+    static_cast<void>(cudaGetLastError());
+    return nullptr;
+  }
+  check(error, "cudaHostAlloc");
+  return data;
+}
+
+void free(void* data) {
+  check_quietly(cudaFree(data), "cudaFree");
+}
+
+void free_pinned(void* data) {
+  check_quietly(cudaFreeHost(data), "cudaFreeHost");
+}
+
+void* create_stream() {
+  cudaStream_t stream = nullptr;
+  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+  return stream;
+}
+
+void destroy_stream(void* stream) {
+  check_quietly(cudaStreamDestroy(stream_of(stream)), "cudaStreamDestroy");
+}
+
+void synchronize_stream(void* stream) {
+  check(cudaStreamSynchronize(stream_of(stream)), "cudaStreamSynchronize");
+}
+
+void* create_event(bool timed) {
+  cudaEvent_t event = nullptr;
+  check(cudaEventCreateWithFlags(&event, timed ? cudaEventDefault : cudaEventDisableTiming),
+        "cudaEventCreateWithFlags");
+  return event;
+}
+
+void destroy_event(void* event) {
+  check_quietly(cudaEventDestroy(event_of(event)), "cudaEventDestroy");
+}
+
+void record(void* event, void* stream) {
+  check(cudaEventRecord(event_of(event), stream_of(stream)), "cudaEventRecord");
+}
+
+void synchronize_event(void* event) {
+  check(cudaEventSynchronize(event_of(event)), "cudaEventSynchronize");
+}
+
+float elapsed_ms(void* begin, void* end) {
+  float result = 0;
+  check(cudaEventElapsedTime(&result, event_of(begin), event_of(end)), "cudaEventElapsedTime");
+  return result;
+}
+
+void wait(void* stream, void* event) {
+  check(cudaStreamWaitEvent(stream_of(stream), event_of(event), 0), "cudaStreamWaitEvent");
+}
+
+void copy(void* to, const void* from, std::size_t bytes, void* stream) {
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_of(stream)), "cudaMemcpyAsync");
+}
+
+void fill_zero(void* data, std::size_t bytes, void* stream) {
+  check(cudaMemsetAsync(data, 0, bytes, stream_of(stream)), "cudaMemsetAsync");
+}
+
+}  // namespace mpdist::cuda
