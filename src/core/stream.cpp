@@ -19,6 +19,10 @@ void Event::synchronize() const {
   if (handle_) cuda::synchronize_event(handle_);
 }
 
+bool Event::happened() const {
+  return !handle_ || cuda::happened(handle_);
+}
+
 Stream::Stream(Pool& pool) : pool_(&pool), handle_(pool.device() == Device::cuda ? cuda::create_stream() : nullptr) {}
 
 Stream::~Stream() {
