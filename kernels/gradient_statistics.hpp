@@ -9,7 +9,8 @@ namespace mpdist::kernels {
 
 /// Per-tensor results of one pass over the reduced gradient.
 struct TensorStatistics {
-  double sum_squares = 0;  ///< of the finite elements, FP64, 16 fixed lanes: the same bits for every instruction set
+  double sum_squares = 0;  ///< of the finite elements, FP64, in an order of the CPU's and one of the GPU's: the same
+                           ///< bits for every instruction set, and for every GPU
   std::int64_t nonfinite = 0;  ///< inf or NaN elements
   std::uint64_t digest = 0;    ///< sum over elements of mix(bits, index), see digest.hpp
 };

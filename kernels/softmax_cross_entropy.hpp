@@ -8,7 +8,8 @@ namespace mpdist::kernels {
 /// Per row with label >= 0:  loss = logsumexp(logits) - sum_c target[c] * logits[c],
 ///   target = (1-smoothing)*onehot(label) + smoothing/classes   (Szegedy et al. 2016, section 7)
 ///   dlogits = gradient_scale * (softmax(logits) - target), rounded once.
-/// Rows with a negative label are masked: no loss, zero gradient. All in FP32.
+/// Rows with a negative label are masked: no loss, zero gradient. All in FP32. A label that is none of the classes is
+/// refused; on a GPU, where nobody looks before, it makes the loss NaN.
 struct SoftmaxCrossEntropy {
   Tensor logits;   ///< [rows, classes] compute type
   Tensor labels;   ///< [rows] int32, -1 = masked
@@ -25,8 +26,10 @@ struct SoftmaxCrossEntropy {
     checks::type_is("softmax_cross_entropy", "labels", labels, DType::int32);
     checks::shape_is("softmax_cross_entropy", "labels", labels, {logits.shape()[0]});
     if (dlogits) checks::alike("softmax_cross_entropy", "logits", logits, "dlogits", dlogits);
-    for (std::int32_t label : labels.span<std::int32_t>()) {
-      require(label < logits.shape()[1], "softmax_cross_entropy: label {} of {} classes", label, logits.shape()[1]);
+    if (labels.device() == Device::cpu) {
+      for (std::int32_t label : labels.span<std::int32_t>()) {
+        require(label < logits.shape()[1], "softmax_cross_entropy: label {} of {} classes", label, logits.shape()[1]);
+      }
     }
     checks::pointer("softmax_cross_entropy", "loss_sum", loss_sum);
     checks::pointer("softmax_cross_entropy", "correct", correct);

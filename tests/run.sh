@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what the tests need, builds with warnings as errors, runs every test. May be run again at any time.
-# `tests/run.sh all` then does it once more the other way round: clang, MPICH, oneDNN 3, AVX2.
+# Installs what the tests need, builds with warnings as errors, runs every test. May be run again at any time. Where a CUDA
+# toolkit is found, the CUDA backend is built too and its tests run on the software GPU: no GPU is needed or used.
+# `tests/run.sh all` then does the CPU part once more the other way round: clang, MPICH, oneDNN 3, AVX2.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . launch/packages.sh
 
-passed=0 failed=0 skipped=0 status=0
+passed=0 failed=0 skipped=0 status=0 left_undone=
 
-# suite PRESET [ctest arguments]: builds a preset, runs its tests and adds to the counts.
+# suite PRESET TARGET [ctest arguments]: builds a target of a preset, runs its tests and adds to the counts.
 suite() {
-  preset=$1
-  shift
+  preset=$1 target=$2
+  shift 2
   say "building build/$preset"
-  cmake --build --preset "$preset"
+  cmake --build --preset "$preset" --target "$target"
   say "testing build/$preset"
   log=build/$preset/tests.log
   ctest --preset "$preset" --no-tests=error -j 2 "$@" 2>&1 | tee "$log" || status=$?
@@ -23,6 +24,13 @@ suite() {
   left_out=$(grep -c '\*\*\*Skipped' "$log" || true)
   failed=$((failed + ${bad:-0})) skipped=$((skipped + left_out))
   passed=$((passed + ${total:-0} - ${bad:-0} - left_out))
+}
+
+# not_run WHAT: a line at once and another beside the counts, which it joins as one that was skipped.
+not_run() {
+  say "NOT RUN: $*"
+  left_undone="${left_undone}NOT RUN: $*"$'\n'
+  skipped=$((skipped + 1))
 }
 
 # fetch_onednn3: oneDNN 3 from PyPI into build/onednn3; Debian 12 has 2.6. Fails where PyPI cannot be reached.
@@ -38,24 +46,37 @@ fetch_onednn3() {
   cp -R build/wheels/open/*.data/data/. build/onednn3/ && [ -e build/onednn3/include/dnnl.hpp ]
 }
 
+# cuda_backend: the tests that need a GPU, on the software GPU; the CPU's are not run again.
+cuda_backend() {
+  mkdir -p build
+  cmake --preset software-gpu -DMPDIST_CUDA=AUTO | tee build/software-gpu.configure.log
+  reason=$(sed -n 's/^-- CUDA backend: left out (\(.*\))$/\1/p' build/software-gpu.configure.log)
+  if [ -n "$reason" ]; then
+    not_run "the CUDA backend and its tests on the software GPU: $reason"
+  else
+    suite software-gpu gpu_tests -R '^(cuda|software_gpu)\.'
+  fi
+}
+
 # shellcheck disable=SC2086
 install_packages $MPDIST_PACKAGES $MPDIST_TEST_PACKAGES
 mpi_environment
 cmake --preset ci
-suite ci
+suite ci all
+cuda_backend
 
 if [ "${1-ci}" = all ]; then
   # shellcheck disable=SC2086
   install_packages $MPDIST_PORTABLE_PACKAGES
   prefix=
   if fetch_onednn3; then prefix=$PWD/build/onednn3; else
-    say "NOT RUN: oneDNN 3, which could not be fetched from PyPI; the second build uses the system's"
-    skipped=$((skipped + 1))
+    not_run "oneDNN 3, which could not be fetched from PyPI; the second build used the system's"
   fi
   cmake --preset portable -DCMAKE_PREFIX_PATH="$prefix"
   # The tests of kills and stops are about Open MPI's mpirun.
-  DNNL_MAX_CPU_ISA=AVX2 suite portable -E '^launch\.(kill|stop|trouble)$'
+  DNNL_MAX_CPU_ISA=AVX2 suite portable all -E '^launch\.(kill|stop|trouble)$'
 fi
 
+printf '%s' "$left_undone"
 echo "$passed passed, $failed failed, $skipped skipped"
 exit "$status"

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/cpu/scratch.hpp"
 #include "kernels/cpu/tile_passes.hpp"
 #include "kernels/cpu/vector.hpp"
+#include "kernels/scratch.hpp"
 
 namespace mpdist::kernels {
 void BatchNormForward::validate() const {

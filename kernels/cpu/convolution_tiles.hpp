@@ -5,8 +5,8 @@
 
 #include "kernels/conv2d.hpp"
 #include "kernels/cpu/onednn.hpp"
-#include "kernels/cpu/scratch.hpp"
 #include "kernels/cpu/tile_passes.hpp"
+#include "kernels/scratch.hpp"
 
 namespace mpdist::kernels::cpu {
 

@@ -2,8 +2,8 @@
 #pragma once
 // The kernels of deferred_norm.hpp, a tile at a time, with their arrays of channels in scratch.
 #include "kernels/cpu/norm_passes.hpp"
-#include "kernels/cpu/scratch.hpp"
 #include "kernels/deferred_norm.hpp"
+#include "kernels/scratch.hpp"
 
 namespace mpdist::kernels::cpu {
 

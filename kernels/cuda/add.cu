@@ -4,17 +4,16 @@
 #include "kernels/cuda/elementwise.cuh"
 
 namespace mpdist::kernels::cuda {
-namespace {
 
-struct Sum {
-  __device__ float operator()(float left, float right) const { return left + right; }
+struct AddElement {
+  static constexpr bool kCounts = false;
+  __device__ float operator()(float left, float right, unsigned&) const { return left + right; }
 };
-
-}  // namespace
 
 void add(Stream& stream, const Add& a) {
   with_compute_type(a.out.dtype(), [&]<class T>(T) {
-    elementwise(stream, "add", a.out.elements(), Sum{}, a.out.data<T>(), a.left.data<T>(), a.right.data<T>());
+    elementwise(stream, "add", a.out.elements(), AddElement{}, nullptr, a.out.data<T>(), a.left.data<T>(),
+                a.right.data<T>());
   });
 }
 

@@ -1,44 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include "kernels/cuda/element.cuh"
-#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/reduce.cuh"
+#include "kernels/cuda/walk.cuh"
 
 namespace mpdist::kernels::cuda {
 
-inline bool is_aligned(const void* p) {
-  return reinterpret_cast<std::uintptr_t>(p) % 16 == 0;
-}
+/// What one thread has loaded: N values of each input.
+template <int N, int kInputs>
+struct Operands {
+  Floats<N> of[kInputs];
+};
 
-/// out[i] = round(f(in_0[i], in_1[i], ...)), computed in FP32: 16-byte accesses where all arrays allow it (`vectors`
-/// whole ones, then the tail), single elements otherwise.
-template <class T, class F, class... In>
+/// Elements that a block of an element-wise kernel walks: one round of packs in flight.
+template <int kInputs, class... T>
+inline constexpr int kElementwiseTile = kThreads* kVector<T...>*(kInputs == 1 ? 4 : 2);
+
+/// out[i] = round(f(in_0[i], in_1[i], ..., count)), computed in FP32; of_block[b] = what the threads of block b
+/// counted.
+template <class Out, class F, class... In>
 __global__ void __launch_bounds__(kThreads)
-    elementwise_kernel(T* out, std::int64_t elements, std::int64_t vectors, F f, const In*... in) {
-  const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  const std::int64_t threads = static_cast<std::int64_t>(gridDim.x) * kThreads;
-  for (std::int64_t i = thread; i < vectors; i += threads) {
-    const auto one = [&](const Vector<In>&... part) {
-      Vector<T> result;
+    elementwise_kernel(Out* out, std::int64_t elements, bool aligned, F f, unsigned* of_block, const In*... in) {
+  constexpr int kInputs = sizeof...(In), kN = kVector<Out, In...>;
+  constexpr std::int64_t kTile = kElementwiseTile<kInputs, Out, In...>;
+  const std::int64_t begin = blockIdx.x * kTile, end = begin + kTile < elements ? begin + kTile : elements;
+  unsigned count = 0;
+  walk<kN, static_cast<int>(kTile / (kThreads * kN))>(
+      begin, end, aligned,
+      [&](std::int64_t i, auto lanes) { return Operands<lanes.count, kInputs>{{load(in + i, lanes)...}}; },
+      [&](std::int64_t i, const auto& operands, auto lanes) {
+        Floats<lanes.count> result;
 #pragma unroll
-      for (int k = 0; k < kVector<T>; ++k) result.element[k] = narrow<T>(f(widen(part.element[k])...));
-      return result;
-    };
-    reinterpret_cast<Vector<T>*>(out)[i] = one(reinterpret_cast<const Vector<In>*>(in)[i]...);
+        for (int k = 0; k < lanes.count; ++k) {
+          if constexpr (kInputs == 1) {
+            result[k] = f(operands.of[0][k], count);
+          } else {
+            result[k] = f(operands.of[0][k], operands.of[1][k], count);
+          }
+        }
+        store(out + i, result, lanes);
+      });
+  if constexpr (F::kCounts) {
+    count = block_sum(count);
+    if (threadIdx.x == 0) of_block[blockIdx.x] = count;
   }
-  for (std::int64_t i = vectors * kVector<T> + thread; i < elements; i += threads)
-    out[i] = narrow<T>(f(widen(in[i])...));
 }
 
-/// All arrays of one type T, each of `elements`; any of `in` may be `out`. F is a struct with
-/// `__device__ float operator()(float...) const`.
-template <class T, class F, class... In>
-void elementwise(const Stream& stream, const char* name, std::int64_t elements, F f, T* out, const In*... in) {
-  static_assert((std::is_same_v<T, In> && ...));
-  if (elements == 0) return;
-  const std::int64_t vectors = is_aligned(out) && (is_aligned(in) && ...) ? elements / kVector<T> : 0;
-  const unsigned blocks = blocks_for(vectors > 0 ? vectors : elements, kThreads);
-  elementwise_kernel<T, F, In...><<<blocks, kThreads, 0, handle(stream)>>>(out, elements, vectors, f, in...);
-  check_launch(name);
+/// out = f(in...) for arrays of `elements`, one or two inputs of any compute types; an input may be `out` where their
+/// types are equal. F is a struct with `__device__ float operator()(float..., unsigned& count) const` and
+/// `static constexpr bool kCounts`; where it counts, *total (which may be null) receives the sum of all counts.
+template <class F, class Out, class... In>
+void elementwise(Stream& stream, const char* name, std::int64_t elements, F f, std::int64_t* total, Out* out,
+                 const In*... in) {
+  constexpr int kN = kVector<Out, In...>;
+  constexpr std::int64_t kTile = kElementwiseTile<sizeof...(In), Out, In...>;
+  const std::int64_t blocks = (elements + kTile - 1) / kTile;
+  unsigned* of_block = nullptr;
+  if constexpr (F::kCounts) of_block = static_cast<unsigned*>(stream.workspace(blocks * sizeof(unsigned)));
+  if (blocks > 0) {
+    const bool aligned = takes_packs<kN>(out) && (takes_packs<kN>(in) && ...);
+    elementwise_kernel<Out, F, In...>
+        <<<static_cast<unsigned>(blocks), kThreads, 0, handle(stream)>>>(out, elements, aligned, f, of_block, in...);
+    check_launch(name);
+  }
+  if constexpr (F::kCounts) {
+    if (total) add_up(stream, name, of_block, blocks, total);
+  }
 }
 
 }  // namespace mpdist::kernels::cuda

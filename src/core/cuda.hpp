@@ -37,11 +37,13 @@ void free_pinned(void* data);
 void* create_stream();  ///< does not wait for the legacy stream
 void destroy_stream(void* stream);
 void synchronize_stream(void* stream);
-void* create_event();
+void* create_event(bool timed = false);
 void destroy_event(void* event);
 void record(void* event, void* stream);
 void synchronize_event(void* event);
 bool happened(void* event);
+/// Between two timed events that have both happened, in milliseconds.
+float elapsed_ms(void* begin, void* end);
 void wait(void* stream, void* event);
 
 /// Enqueues a copy between any two kinds of memory.

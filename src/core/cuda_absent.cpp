@@ -55,7 +55,7 @@ void destroy_stream(void*) {
 void synchronize_stream(void*) {
   absent();
 }
-void* create_event() {
+void* create_event(bool) {
   absent();
 }
 void destroy_event(void*) {
@@ -68,6 +68,9 @@ void synchronize_event(void*) {
   absent();
 }
 bool happened(void*) {
+  absent();
+}
+float elapsed_ms(void*, void*) {
   absent();
 }
 void wait(void*, void*) {

@@ -152,10 +152,11 @@ void synchronize_stream(void* stream) {
   check(cudaStreamSynchronize(stream_of(stream)), "cudaStreamSynchronize");
 }
 
-void* create_event() {
+void* create_event(bool timed) {
   enter_thread();
   cudaEvent_t event = nullptr;
-  check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreateWithFlags");
+  check(cudaEventCreateWithFlags(&event, timed ? cudaEventDefault : cudaEventDisableTiming),
+        "cudaEventCreateWithFlags");
   return event;
 }
 
@@ -178,6 +179,12 @@ bool happened(void* event) {
   if (error == cudaErrorNotReady) return false;
   check(error, "cudaEventQuery");
   return true;
+}
+
+float elapsed_ms(void* begin, void* end) {
+  float result = 0;
+  check(cudaEventElapsedTime(&result, event_of(begin), event_of(end)), "cudaEventElapsedTime");
+  return result;
 }
 
 void wait(void* stream, void* event) {

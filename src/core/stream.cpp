@@ -5,7 +5,7 @@
 
 namespace mpdist {
 
-Event::Event(Device device) : handle_(device == Device::cuda ? cuda::create_event() : nullptr) {}
+Event::Event(Device device, bool timed) : handle_(device == Device::cuda ? cuda::create_event(timed) : nullptr) {}
 
 Event::~Event() {
   if (handle_) cuda::destroy_event(handle_);
@@ -21,6 +21,10 @@ void Event::synchronize() const {
 
 bool Event::happened() const {
   return !handle_ || cuda::happened(handle_);
+}
+
+double Event::seconds_since(const Event& earlier) const {
+  return 1e-3 * static_cast<double>(cuda::elapsed_ms(earlier.handle_, handle_));
 }
 
 Stream::Stream(Pool& pool) : pool_(&pool), handle_(pool.device() == Device::cuda ? cuda::create_stream() : nullptr) {}

@@ -12,7 +12,8 @@ class Stream;
 /// nothing.
 class Event {
  public:
-  explicit Event(Device device);
+  /// A `timed` one can be asked how long it took.
+  explicit Event(Device device, bool timed = false);
   ~Event();
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
@@ -20,7 +21,9 @@ class Event {
   void record(const Stream& stream);
   /// Returns when what was enqueued before record() has finished; at once where nothing was recorded.
   void synchronize() const;
-  bool happened() const;                    ///< whether synchronize() would return at once
+  bool happened() const;  ///< whether synchronize() would return at once
+  /// Between two timed events of a GPU that have both happened.
+  double seconds_since(const Event& earlier) const;
   void* handle() const { return handle_; }  ///< cudaEvent_t; null on the CPU
 
  private:

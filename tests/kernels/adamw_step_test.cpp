@@ -19,15 +19,15 @@ struct Arrays : MomentArrays<AdamwStep> {
 };
 
 TEST(AdamwStep, ByHand) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(1, DType::fp16, DType::fp16);
   set_values(p.master, {1});
   set_values(p.m, {0});
   set_values(p.v, {0});
   set_values(p.gradient, {16});
   const OptimizerSegment segment = {.offset = 0, .elements = 1, .lr_scale = 0.5F, .decay = 0.5F};
-  std::int64_t saturated = -1;
-  AdamwStep a = p.step(&segment, 1, &saturated);
+  HostValue<std::int64_t> saturated(stream, -1);
+  AdamwStep a = p.step(&segment, 1, saturated.data());
   a.unscale = 0.25;  // gradient 4
   a.clip = 0.5F;     // 2
   a.lr = 0.25F;      // 0.125 with the segment's factor
@@ -64,26 +64,26 @@ Element reference(const AdamwStep& a, const OptimizerSegment& s, double gradient
 }
 
 TEST(AdamwStep, MatchesDoubleForEveryTypeAndVariant) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   for_ladder([&](DType wire, std::int64_t size, std::int64_t misalignment) {
     for (int variant = 0; variant < 6; ++variant) {
       const Arrays p(size, wire, kComputeTypes.begin()[variant % 3], misalignment);
       const OptimizerSegment segment = {.offset = 0, .elements = size, .lr_scale = 0.7F, .decay = 0.01F};
-      std::int64_t saturated = -1;
-      AdamwStep a = p.step(&segment, 1, &saturated);
+      HostValue<std::int64_t> saturated(stream, -1);
+      AdamwStep a = p.step(&segment, 1, saturated.data());
       a.unscale = 128.0 / (65536.0 * 120.0);
       a.clip = 0.9F;
       a.lr = 0.01F;
       a.correction1 = 1 - std::pow(0.9, 3);
       a.correction2 = 1 - std::pow(0.999, 3);
       a.decoupled = variant < 3;
-      std::vector<double> master, m, v, scale;
-      for (std::int64_t i = 0; i < size; ++i) {
-        const Element e = reference(a, segment, value_at(p.gradient, i),
-                                    {value_at(p.master, i), value_at(p.m, i), value_at(p.v, i), 0});
-        master.push_back(e.master);
-        m.push_back(e.m);
-        v.push_back(e.v);
+      const std::vector<double> gradient = values_of(p.gradient);
+      std::vector<double> master = values_of(p.master), m = values_of(p.m), v = values_of(p.v), scale;
+      for (std::size_t i = 0; i < gradient.size(); ++i) {
+        const Element e = reference(a, segment, gradient[i], {master[i], m[i], v[i], 0});
+        master[i] = e.master;
+        m[i] = e.m;
+        v[i] = e.v;
         scale.push_back(2 + std::abs(e.update));  // the magnitudes that meet in m and in the master
       }
       adamw_step(stream, a);
@@ -97,13 +97,13 @@ TEST(AdamwStep, MatchesDoubleForEveryTypeAndVariant) {
 }
 
 TEST(AdamwStep, UnscalesInDoubleAndRoundsOnce) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(1, DType::fp32, DType::fp32);
   set_values(p.gradient, {3});
   set_values(p.m, {0});
   const OptimizerSegment segment = {.offset = 0, .elements = 1};
-  std::int64_t saturated = 0;
-  AdamwStep a = p.step(&segment, 1, &saturated);
+  HostValue<std::int64_t> saturated(stream);
+  AdamwStep a = p.step(&segment, 1, saturated.data());
   a.unscale = 1.0 / 65536.0 / 120.0;
   a.beta1 = 0;
   adamw_step(stream, a);
@@ -119,11 +119,11 @@ TEST(AdamwStep, RefusesArgumentsThatDoNotFit) {
 }
 
 TEST(AdamwStep, RefusesACorrectionOfZero) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(8, DType::fp16, DType::fp16);
-  std::int64_t saturated = 0;
+  HostValue<std::int64_t> saturated(stream);
   const OptimizerSegment segment = {.offset = 0, .elements = 8};
-  AdamwStep a = p.step(&segment, 1, &saturated);
+  AdamwStep a = p.step(&segment, 1, saturated.data());
   a.correction1 = 0;
   EXPECT_THROW(adamw_step(stream, a), InvalidArgument);
 }

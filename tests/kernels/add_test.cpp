@@ -18,7 +18,7 @@ using namespace mpdist::test;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 TEST(Add, RoundsTheSumOnceByHand) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const GuardedTensor left({5}, DType::fp16), right({5}, DType::fp16), out({5}, DType::fp16);
   set_values(left, {1.0F, 2048.0F, 65504.0F, kInfinity, -0x1p-24F});
   set_values(right, {2.0F, 3.0F, 16.0F, -kInfinity, 0x1p-23F});
@@ -27,16 +27,16 @@ TEST(Add, RoundsTheSumOnceByHand) {
 }
 
 TEST(Add, MatchesDoubleAtEveryTypeAndSize) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   for_ladder([&](DType type, std::int64_t size, std::int64_t misalignment) {
     const GuardedTensor left = uniform_tensor({size}, type, 1, misalignment), right = uniform_tensor({size}, type, 2);
     const GuardedTensor out({size}, type, misalignment);
     std::vector<double> expected = values_of(left);
     std::vector<double> magnitude = expected;
+    const std::vector<double> other = values_of(right);
     for (std::size_t i = 0; i < expected.size(); ++i) {
-      const double other = value_at(right, static_cast<std::int64_t>(i));
-      magnitude[i] = std::abs(expected[i]) + std::abs(other);
-      expected[i] += other;
+      magnitude[i] = std::abs(expected[i]) + std::abs(other[i]);
+      expected[i] += other[i];
     }
     add(stream, {.left = left, .right = right, .out = out});
     EXPECT_TRUE(is_close(out, expected, 1, magnitude));
@@ -47,7 +47,7 @@ TEST(Add, MatchesDoubleAtEveryTypeAndSize) {
 }
 
 TEST(Add, RefusesOtherTypesAndShapes) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const GuardedTensor a({4}, DType::fp16), b({4}, DType::bf16), c({5}, DType::fp16);
   EXPECT_THROW(add(stream, {.left = a, .right = b, .out = a}), InvalidArgument);
   EXPECT_THROW(add(stream, {.left = a, .right = a, .out = c}), InvalidArgument);

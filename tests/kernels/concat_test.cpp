@@ -15,7 +15,7 @@ namespace {
 using namespace mpdist::test;
 
 TEST(Concat, PutsPartsSideBySideByHand) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const GuardedTensor a({2, 1}, DType::fp16), b({2, 2}, DType::fp16), whole({2, 3}, DType::fp16);
   set_values(a, {1, 2});
   set_values(b, {3, std::numeric_limits<float>::quiet_NaN(), 5, 0x1p-24F});
@@ -26,7 +26,7 @@ TEST(Concat, PutsPartsSideBySideByHand) {
 
 /// Every type, odd sizes, misaligned: the parts come back as they went in, and nothing else is touched.
 TEST(Concat, BackwardIsTheInverseOfForward) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   for_ladder([&](DType type, std::int64_t channels, std::int64_t misalignment) {
     const GuardedTensor a = uniform_tensor({3, 2, channels}, type, 1, misalignment),
                         b = uniform_tensor({3, 2, 5}, type, 2);
@@ -45,7 +45,7 @@ TEST(Concat, BackwardIsTheInverseOfForward) {
 }
 
 TEST(Concat, RefusesWhatDoesNotFit) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const GuardedTensor part({2, 3}, DType::fp16), whole({2, 4}, DType::fp16), rows({3, 4}, DType::fp16),
       type({2, 4}, DType::bf16);
   EXPECT_THROW(concat_forward(stream, {.part = part, .whole = whole, .first = 2}), InvalidArgument);

@@ -18,10 +18,10 @@ namespace {
 using namespace mpdist::test;
 
 std::uint64_t digest_of(const Tensor& tensor, std::uint64_t first_index = 0) {
-  Stream stream;
-  std::uint64_t result = 0;
-  digest(stream, {.tensor = tensor, .first_index = first_index, .digest = &result});
-  return result;
+  Stream& stream = stream_under_test();
+  const HostValue<std::uint64_t> result(stream);
+  digest(stream, {.tensor = tensor, .first_index = first_index, .digest = result.data()});
+  return arrived(result);
 }
 
 TEST(Digest, MixIsSplitmixAndADigestIsItsSum) {
@@ -36,14 +36,16 @@ TEST(Digest, EveryTypeAndSizeIsTheSumOfMixes) {
     for (std::int64_t size : kSizes) {
       for (std::int64_t misalignment : kMisalignments) {
         const GuardedTensor tensor({size}, type, misalignment);
-        auto* bytes = static_cast<unsigned char*>(tensor.view().raw());
-        for (std::size_t i = 0; i < tensor.view().bytes(); ++i) bytes[i] = static_cast<unsigned char>(i * 37 + i / 251);
         std::uint64_t expected = 0;
-        for (std::int64_t i = 0; i < size; ++i) {
-          std::uint64_t bits = 0;
-          std::memcpy(&bits, bytes + static_cast<std::size_t>(i) * size_of(type), size_of(type));
-          expected += mix(bits, 5 + static_cast<std::uint64_t>(i));
-        }
+        overwrite(tensor, [&](const Tensor& host) {
+          auto* bytes = static_cast<unsigned char*>(host.raw());
+          for (std::size_t i = 0; i < host.bytes(); ++i) bytes[i] = static_cast<unsigned char>(i * 37 + i / 251);
+          for (std::int64_t i = 0; i < size; ++i) {
+            std::uint64_t bits = 0;
+            std::memcpy(&bits, bytes + static_cast<std::size_t>(i) * size_of(type), size_of(type));
+            expected += mix(bits, 5 + static_cast<std::uint64_t>(i));
+          }
+        });
         EXPECT_EQ(digest_of(tensor, 5), expected) << name_of(type) << " " << size;
       }
     }
@@ -53,19 +55,25 @@ TEST(Digest, EveryTypeAndSizeIsTheSumOfMixes) {
 TEST(Digest, SeesEveryFlippedBitAndEverySwap) {
   const GuardedTensor tensor = uniform_tensor({40}, DType::fp32, 3);
   const std::uint64_t original = digest_of(tensor);
-  auto* words = static_cast<std::uint32_t*>(tensor.view().raw());
+  const Tensor host = host_copy(tensor);
+  auto* words = static_cast<std::uint32_t*>(host.raw());
+  const auto changed = [&] {
+    assign(tensor, host);
+    return digest_of(tensor);
+  };
   for (int i = 0; i < 40; ++i) {
     for (int bit = 0; bit < 32; ++bit) {
       words[i] ^= 1u << bit;
-      EXPECT_NE(digest_of(tensor), original) << i << " " << bit;
+      EXPECT_NE(changed(), original) << i << " " << bit;
       words[i] ^= 1u << bit;
     }
     for (int j = 0; j < i; ++j) {
       std::swap(words[i], words[j]);
-      EXPECT_NE(digest_of(tensor), original) << i << " " << j;
+      EXPECT_NE(changed(), original) << i << " " << j;
       std::swap(words[i], words[j]);
     }
   }
+  assign(tensor, host);
   EXPECT_EQ(digest_of(tensor), original);
 }
 

@@ -18,10 +18,10 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 ExponentCounts counts_of(const Tensor& values, SegmentSpan segment) {
-  Stream stream;
-  ExponentCounts counts;
-  exponent_histogram(stream, {.values = values, .segments = &segment, .segment_count = 1, .counts = &counts});
-  return counts;
+  Stream& stream = stream_under_test();
+  const HostValue<ExponentCounts> counts(stream);
+  exponent_histogram(stream, {.values = values, .segments = &segment, .segment_count = 1, .counts = counts.data()});
+  return arrived(counts);
 }
 
 std::map<int, std::int64_t> filled_bins(const ExponentCounts& counts) {
@@ -66,14 +66,15 @@ TEST(ExponentHistogram, EveryElementIsCountedOnce) {
 }
 
 TEST(ExponentHistogram, AddsToTheCountsOfEachSegment) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const GuardedTensor values({6}, DType::bf16);
   set_values(values, {1, 1, 1, 4, 4, 0});
   const SegmentSpan segments[] = {{0, 2}, {2, 4}};
-  ExponentCounts counts[2];
+  const HostArray<ExponentCounts> counts(stream, 2);
   for (int pass = 0; pass < 2; ++pass) {
-    exponent_histogram(stream, {.values = values, .segments = segments, .segment_count = 2, .counts = counts});
+    exponent_histogram(stream, {.values = values, .segments = segments, .segment_count = 2, .counts = counts.data()});
   }
+  stream.synchronize();
   EXPECT_EQ(filled_bins(counts[0]), (std::map<int, std::int64_t>{{0, 4}}));
   EXPECT_EQ(filled_bins(counts[1]), (std::map<int, std::int64_t>{{0, 2}, {2, 4}}));
   EXPECT_EQ(counts[1].zero, 2);

@@ -23,7 +23,7 @@ double distribution(double x) {
 }
 
 TEST(Gelu, ByHand) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const GuardedTensor x({6}, DType::fp16), y({6}, DType::fp16);
   set_values(x, {0, 1, -1, 10, -INFINITY, NAN});
   gelu_forward(stream, {.x = x.view().rows(0, 4), .y = y.view().rows(0, 4)});
@@ -33,15 +33,16 @@ TEST(Gelu, ByHand) {
 }
 
 TEST(Gelu, MatchesDoubleAtEveryTypeAndSize) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   for_ladder([&](DType type, std::int64_t size, std::int64_t misalignment) {
     const GuardedTensor x = uniform_tensor({size}, type, 1, misalignment, -6, 6), dy = uniform_tensor({size}, type, 2);
     const GuardedTensor y({size}, type, misalignment), dx({size}, type, misalignment);
     gelu_forward(stream, {.x = x, .y = y});
     gelu_backward(stream, {.x = x, .dy = dy, .dx = dx});
+    const std::vector<double> xs = values_of(x), dys = values_of(dy);
     std::vector<double> expected, slopes, slope_size;
-    for (std::int64_t i = 0; i < size; ++i) {
-      const double value = value_at(x, i), gradient = value_at(dy, i);
+    for (std::size_t i = 0; i < xs.size(); ++i) {
+      const double value = xs[i], gradient = dys[i];
       expected.push_back(value * distribution(value));
       slopes.push_back(gradient * (distribution(value) + value * phi(value)));
       slope_size.push_back(std::abs(gradient) * (distribution(value) + std::abs(value) * phi(value)));
@@ -56,7 +57,7 @@ TEST(Gelu, MatchesDoubleAtEveryTypeAndSize) {
 }
 
 TEST(Gelu, BackwardIsTheSlopeOfForward) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const GuardedTensor x = uniform_tensor({100}, DType::fp32, 3, 0, -4, 4), y({100}, DType::fp32);
   const GuardedTensor dy = uniform_tensor({100}, DType::fp32, 4), dx({100}, DType::fp32);
   gelu_backward(stream, {.x = x, .dy = dy, .dx = dx});

@@ -19,15 +19,15 @@ struct Arrays : MomentArrays<LambStep> {
 };
 
 TEST(LambStep, ByHand) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(2, DType::fp16, DType::fp16);
   set_values(p.master, {6, 8});  // norm 10
   set_values(p.m, {0, 0});
   set_values(p.v, {0, 0});
   set_values(p.gradient, {16, -32});
   OptimizerSegment segment = {.offset = 0, .elements = 2, .lr_scale = 0.5F, .decay = 0.5F};
-  std::int64_t saturated = -1;
-  LambStep a = p.step(&segment, 1, &saturated);
+  HostValue<std::int64_t> saturated(stream, -1);
+  LambStep a = p.step(&segment, 1, saturated.data());
   a.unscale = 0.25;
   a.clip = 0.5F;  // gradient 2, -4
   a.lr = 0.25F;
@@ -47,41 +47,43 @@ TEST(LambStep, ByHand) {
 }
 
 TEST(LambStep, ANormOfZeroKeepsThePlainRate) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(40, DType::fp32, DType::fp32);
   const OptimizerSegment segment = {.offset = 0, .elements = 40};
-  std::int64_t saturated = -1;
-  LambStep a = p.step(&segment, 1, &saturated);
+  HostValue<std::int64_t> saturated(stream, -1);
+  LambStep a = p.step(&segment, 1, saturated.data());
   a.lr = 0.5F, a.beta1 = 0, a.beta2 = 0, a.eps = 0x1p-20F;
-  for (std::int64_t i = 0; i < 40; ++i) set_value(p.master, i, 0), set_value(p.gradient, i, 2);
+  fill_uniform(p.master, 1, 0, 0);
+  fill_uniform(p.gradient, 1, 2, 2);
   lamb_step(stream, a);
   EXPECT_TRUE(is_close(p.master, std::vector<double>(40, -0.5), 2, std::vector<double>(40, 8.0)));
   const std::vector<double> before = values_of(p.master);
-  for (std::int64_t i = 0; i < 40; ++i) set_value(p.gradient, i, 0);
+  fill_uniform(p.gradient, 1, 0, 0);
   lamb_step(stream, a);
   EXPECT_EQ(values_of(p.master), before) << "no update, and no 0/0";
 }
 
 TEST(LambStep, MatchesDoubleForEveryTypeAndVariant) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   for_ladder([&](DType wire, std::int64_t size, std::int64_t misalignment) {
     for (int variant = 0; variant < 6; ++variant) {
       const Arrays p(size, wire, kComputeTypes.begin()[variant % 3], misalignment);
       const OptimizerSegment segment = {
           .offset = 0, .elements = size, .lr_scale = 0.7F, .decay = 0.01F, .adapted = variant % 2 == 0};
-      std::int64_t saturated = -1;
-      auto a = p.step(&segment, 1, &saturated);
+      HostValue<std::int64_t> saturated(stream, -1);
+      auto a = p.step(&segment, 1, saturated.data());
       a.unscale = 1.0 / 120;
       a.clip = 0.9F;
       a.lr = 0.1F;
       a.correction1 = 1 - std::pow(0.9, 3);
       a.correction2 = 1 - std::pow(0.999, 3);
       a.decoupled = variant < 3;
+      const std::vector<double> gradient = values_of(p.gradient);
       std::vector<double> m = values_of(p.m), v = values_of(p.v), master = values_of(p.master), u(master.size());
       const double beta1 = a.beta1, beta2 = a.beta2, decay = segment.decay;
       double squares_w = 0, squares_u = 0;
       for (std::size_t i = 0; i < u.size(); ++i) {
-        double g = a.unscale * value_at(p.gradient, static_cast<std::int64_t>(i)) * static_cast<double>(a.clip);
+        double g = a.unscale * gradient[i] * static_cast<double>(a.clip);
         if (!a.decoupled) g += decay * master[i];
         m[i] = beta1 * m[i] + (1 - beta1) * g;
         v[i] = beta2 * v[i] + (1 - beta2) * g * g;

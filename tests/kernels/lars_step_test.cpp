@@ -27,14 +27,14 @@ struct Arrays : OptimizerArrays {
 };
 
 TEST(LarsStep, ByHand) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(2, DType::fp16, DType::fp16);
   set_values(p.master, {3, 4});  // norm 5
   set_values(p.momentum, {1, 2});
   set_values(p.gradient, {48, 64});
   OptimizerSegment segment = {.offset = 0, .elements = 2, .lr_scale = 0.5F, .decay = 2};
-  std::int64_t saturated = -1;
-  LarsStep a = p.step(&segment, 1, &saturated);
+  HostValue<std::int64_t> saturated(stream, -1);
+  LarsStep a = p.step(&segment, 1, saturated.data());
   a.unscale = 0.25;
   a.clip = 0.5F;  // gradient 6, 8: norm 10
   a.lr = 1;
@@ -51,30 +51,31 @@ TEST(LarsStep, ByHand) {
 }
 
 TEST(LarsStep, ANormOfZeroKeepsThePlainRate) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(40, DType::fp32, DType::fp32);
   const OptimizerSegment segment = {.offset = 0, .elements = 40, .decay = 0.5F};
-  std::int64_t saturated = -1;
-  LarsStep a = p.step(&segment, 1, &saturated);
+  HostValue<std::int64_t> saturated(stream, -1);
+  LarsStep a = p.step(&segment, 1, saturated.data());
   a.mu = 0;
   a.lr = 0.5F;
-  for (std::int64_t i = 0; i < 40; ++i) set_value(p.master, i, 0), set_value(p.gradient, i, 2);
+  fill_uniform(p.master, 1, 0, 0);
+  fill_uniform(p.gradient, 1, 2, 2);
   lars_step(stream, a);
   EXPECT_EQ(values_of(p.master), std::vector<double>(40, -1.0));
-  for (std::int64_t i = 0; i < 40; ++i) set_value(p.gradient, i, 0);
+  fill_uniform(p.gradient, 1, 0, 0);
   lars_step(stream, a);
   EXPECT_EQ(values_of(p.master), std::vector<double>(40, -0.75)) << "only the decay is left";
 }
 
 TEST(LarsStep, MatchesDoubleForEveryTypeAndVariant) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   for_ladder([&](DType wire, std::int64_t size, std::int64_t misalignment) {
     for (int variant = 0; variant < 6; ++variant) {
       const Arrays p(size, wire, kComputeTypes.begin()[variant % 3], misalignment);
       const OptimizerSegment segment = {
           .offset = 0, .elements = size, .lr_scale = 0.7F, .decay = 0.01F, .adapted = variant % 2 == 0};
-      std::int64_t saturated = -1;
-      auto a = p.step(&segment, 1, &saturated);
+      HostValue<std::int64_t> saturated(stream, -1);
+      auto a = p.step(&segment, 1, saturated.data());
       a.unscale = 1.0 / 120;
       a.clip = 0.9F;
       a.lr = 0.1F;

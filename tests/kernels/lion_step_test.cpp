@@ -26,14 +26,14 @@ struct Arrays : OptimizerArrays {
 };
 
 TEST(LionStep, ByHand) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(2, DType::fp16, DType::fp16);
   set_values(p.master, {1, 1});
   set_values(p.m, {1, 2});
   set_values(p.gradient, {-32, -16});
   const OptimizerSegment segment = {.offset = 0, .elements = 2, .lr_scale = 0.5F, .decay = 0.5F};
-  std::int64_t saturated = -1;
-  LionStep a = p.step(&segment, 1, &saturated);
+  HostValue<std::int64_t> saturated(stream, -1);
+  LionStep a = p.step(&segment, 1, saturated.data());
   a.unscale = 0.25;  // gradient -8, -4
   a.clip = 0.5F;     // -4, -2
   a.lr = 0.25F;      // 0.125 with the segment's factor
@@ -46,27 +46,27 @@ TEST(LionStep, ByHand) {
 }
 
 TEST(LionStep, MatchesDoubleForEveryTypeAndVariant) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   for_ladder([&](DType wire, std::int64_t size, std::int64_t misalignment) {
     for (int variant = 0; variant < 6; ++variant) {
       const Arrays p(size, wire, kComputeTypes.begin()[variant % 3], misalignment);
       const OptimizerSegment segment = {.offset = 0, .elements = size, .lr_scale = 0.7F, .decay = 0.01F};
-      std::int64_t saturated = -1;
-      auto a = p.step(&segment, 1, &saturated);
+      HostValue<std::int64_t> saturated(stream, -1);
+      auto a = p.step(&segment, 1, saturated.data());
       a.unscale = 1.0 / 120;
       a.clip = 0.9F;
       a.lr = 0.1F;
       a.decoupled = variant < 3;
-      std::vector<double> master, m;
-      for (std::int64_t i = 0; i < size; ++i) {
-        const double w = value_at(p.master, i), before = value_at(p.m, i), decay = segment.decay;
-        const double g =
-            a.unscale * value_at(p.gradient, i) * static_cast<double>(a.clip) + (a.decoupled ? 0 : decay * w);
+      const std::vector<double> gradient = values_of(p.gradient);
+      std::vector<double> master = values_of(p.master), m = values_of(p.m);
+      for (std::size_t i = 0; i < gradient.size(); ++i) {
+        const double w = master[i], before = m[i], decay = segment.decay;
+        const double g = a.unscale * gradient[i] * static_cast<double>(a.clip) + (a.decoupled ? 0 : decay * w);
         const double c = static_cast<double>(a.beta1) * before + (1 - static_cast<double>(a.beta1)) * g;
         const double sign = c > 0 ? 1 : c < 0 ? -1 : 0;
         const double rate = static_cast<double>(a.lr) * static_cast<double>(segment.lr_scale);
-        m.push_back(static_cast<double>(a.beta2) * before + (1 - static_cast<double>(a.beta2)) * g);
-        master.push_back(w - rate * (sign + (a.decoupled ? decay * w : 0)));
+        m[i] = static_cast<double>(a.beta2) * before + (1 - static_cast<double>(a.beta2)) * g;
+        master[i] = w - rate * (sign + (a.decoupled ? decay * w : 0));
       }
       lion_step(stream, a);
       const std::vector<double> scale(master.size(), 4);

@@ -32,15 +32,15 @@ struct Arrays : OptimizerArrays {
 };
 
 TEST(RmspropStep, ByHand) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(1, DType::fp16, DType::fp16);
   set_values(p.master, {1});
   set_values(p.square, {0});
   set_values(p.momentum, {1});
   set_values(p.gradient, {16});
   const OptimizerSegment segment = {.offset = 0, .elements = 1, .lr_scale = 0.5F, .decay = 0.5F};
-  std::int64_t saturated = -1;
-  RmspropStep a = p.step(&segment, 1, &saturated);
+  HostValue<std::int64_t> saturated(stream, -1);
+  RmspropStep a = p.step(&segment, 1, saturated.data());
   a.unscale = 0.25;  // gradient 4
   a.clip = 0.5F;     // 2
   a.lr = 0.25F;      // 0.125 with the segment's factor
@@ -54,15 +54,15 @@ TEST(RmspropStep, ByHand) {
 }
 
 TEST(RmspropStep, CenteredByHand) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(1, DType::fp16, DType::fp16);
   set_values(p.master, {4});
   set_values(p.square, {1});
   set_values(p.mean, {1});
   set_values(p.gradient, {2});
   const OptimizerSegment segment = {.offset = 0, .elements = 1};
-  std::int64_t saturated = -1;
-  RmspropStep a = p.step(&segment, 1, &saturated);
+  HostValue<std::int64_t> saturated(stream, -1);
+  RmspropStep a = p.step(&segment, 1, saturated.data());
   a.lr = 0.5F;
   a.alpha = 0.5F;  // square 2.5, mean 1.5, their spread 0.5
   a.eps = 0.5F;    // update 2
@@ -96,28 +96,28 @@ Element reference(const RmspropStep& a, const OptimizerSegment& s, double gradie
 }
 
 TEST(RmspropStep, MatchesDoubleForEveryTypeAndVariant) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   for_ladder([&](DType wire, std::int64_t size, std::int64_t misalignment) {
     for (int variant = 0; variant < 8; ++variant) {
       const Arrays p(size, wire, kComputeTypes.begin()[variant % 3], misalignment);
       const OptimizerSegment segment = {.offset = 0, .elements = size, .lr_scale = 0.7F, .decay = 0.01F};
-      std::int64_t saturated = -1;
-      auto a = p.step(&segment, 1, &saturated);
+      HostValue<std::int64_t> saturated(stream, -1);
+      auto a = p.step(&segment, 1, saturated.data());
       a.unscale = 1.0 / 120;
       a.clip = 0.9F;
       a.lr = 0.1F;
       a.mu = variant % 2 ? 0.9F : 0.0F;
       a.centered = variant % 4 >= 2;
       a.decoupled = variant < 4;
-      std::vector<double> master, square, mean, momentum;
-      for (std::int64_t i = 0; i < size; ++i) {
-        const Element e =
-            reference(a, segment, value_at(p.gradient, i),
-                      {value_at(p.master, i), value_at(p.square, i), value_at(p.mean, i), value_at(p.momentum, i)});
-        master.push_back(e.master);
-        square.push_back(e.square);
-        mean.push_back(e.mean);
-        momentum.push_back(e.momentum);
+      const std::vector<double> gradient = values_of(p.gradient);
+      std::vector<double> master = values_of(p.master), square = values_of(p.square), mean = values_of(p.mean),
+                          momentum = values_of(p.momentum);
+      for (std::size_t i = 0; i < gradient.size(); ++i) {
+        const Element e = reference(a, segment, gradient[i], {master[i], square[i], mean[i], momentum[i]});
+        master[i] = e.master;
+        square[i] = e.square;
+        mean[i] = e.mean;
+        momentum[i] = e.momentum;
       }
       rmsprop_step(stream, a);
       const std::vector<double> scale(master.size(), 8);  // above every magnitude that meets another here

@@ -26,14 +26,14 @@ struct Arrays : OptimizerArrays {
 };
 
 TEST(SgdStep, ByHand) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(2, DType::fp16, DType::fp16);
   set_values(p.master, {1, -2});
   set_values(p.momentum, {0.5F, 1});
   set_values(p.gradient, {16, -32});
   const OptimizerSegment segment = {.offset = 0, .elements = 2, .lr_scale = 0.5F, .decay = 0.5F};
-  std::int64_t saturated = -1;
-  SgdStep a = p.step(&segment, 1, &saturated);
+  HostValue<std::int64_t> saturated(stream, -1);
+  SgdStep a = p.step(&segment, 1, saturated.data());
   a.unscale = 0.125;  // gradient 2, -4
   a.clip = 0.5F;      // 1, -2
   a.lr = 0.5F;        // 0.25 with the segment's factor
@@ -42,7 +42,7 @@ TEST(SgdStep, ByHand) {
   EXPECT_EQ(values_of(p.momentum), (std::vector<double>{1.25, -1.5}));
   EXPECT_EQ(values_of(p.master), (std::vector<double>{1 - 0.25 * (1.25 + 0.5), -2 - 0.25 * (-1.5 - 1)}));
   EXPECT_EQ(values_of(p.working), values_of(p.master));
-  EXPECT_EQ(saturated, 0);
+  EXPECT_EQ(arrived(saturated), 0);
 }
 
 /// The formula of the header, statement by statement in FP32: the kernel must give these bits.
@@ -65,25 +65,22 @@ void reference_element(const SgdStep& a, const OptimizerSegment& s, double gradi
 }
 
 TEST(SgdStep, IsTheFormulaToTheLastBitForEveryTypeAndVariant) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   for_ladder([&](DType wire, std::int64_t size, std::int64_t misalignment) {
     for (int variant = 0; variant < 12; ++variant) {
       const Arrays p(size, wire, kComputeTypes.begin()[variant % 3], misalignment);
       const OptimizerSegment segment = {.offset = 0, .elements = size, .lr_scale = 0.7F, .decay = 0.01F};
-      std::int64_t saturated = -1;
-      SgdStep a = p.step(&segment, 1, &saturated);
+      HostValue<std::int64_t> saturated(stream, -1);
+      SgdStep a = p.step(&segment, 1, saturated.data());
       a.unscale = 128.0 / (65536.0 * 120.0);  // not a power of two: 120 loss terms
       a.clip = 0.9F;
       a.lr = 0.1F;
       a.mu = variant % 4 == 0 ? 0.0F : 0.9F;
       a.nesterov = variant % 4 == 2;
       a.decoupled = variant < 6;
-      std::vector<float> master, momentum;
-      for (std::int64_t i = 0; i < size; ++i) {
-        master.push_back(static_cast<float>(value_at(p.master, i)));
-        momentum.push_back(static_cast<float>(value_at(p.momentum, i)));
-        reference_element(a, segment, value_at(p.gradient, i), master.back(), momentum.back());
-      }
+      const std::vector<double> gradient = values_of(p.gradient), w = values_of(p.master), v = values_of(p.momentum);
+      std::vector<float> master(w.begin(), w.end()), momentum(v.begin(), v.end());
+      for (std::size_t i = 0; i < w.size(); ++i) reference_element(a, segment, gradient[i], master[i], momentum[i]);
       sgd_step(stream, a);
       EXPECT_EQ(values_of(p.master), std::vector<double>(master.begin(), master.end())) << variant;
       EXPECT_EQ(values_of(p.momentum), std::vector<double>(momentum.begin(), momentum.end())) << variant;
@@ -94,13 +91,13 @@ TEST(SgdStep, IsTheFormulaToTheLastBitForEveryTypeAndVariant) {
 }
 
 TEST(SgdStep, UnscalesInDoubleAndRoundsOnce) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(1, DType::fp32, DType::fp32);
   set_values(p.master, {0});
   set_values(p.gradient, {3});
   const OptimizerSegment segment = {.offset = 0, .elements = 1};
-  std::int64_t saturated = 0;
-  SgdStep a = p.step(&segment, 1, &saturated);
+  HostValue<std::int64_t> saturated(stream);
+  SgdStep a = p.step(&segment, 1, saturated.data());
   a.unscale = 1.0 / 65536.0 / 120.0;
   a.lr = -1;
   sgd_step(stream, a);
@@ -118,39 +115,39 @@ TEST(SgdStep, SaturatesTheWorkingCopyAndTouchesOnlyItsSegments) {
 }
 
 TEST(SgdStep, TheLargestMasterThatFitsDoesNotSaturate) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(4, DType::fp16, DType::fp16);
   set_values(p.master, {65504, 65505, -1e6F, 1});
   set_values(p.gradient, {0, 0, 0, 0});
   const OptimizerSegment segment = {.offset = 0, .elements = 4};
-  std::int64_t saturated = -1;
-  sgd_step(stream, p.step(&segment, 1, &saturated));
-  EXPECT_EQ(saturated, 2);
+  HostValue<std::int64_t> saturated(stream, -1);
+  sgd_step(stream, p.step(&segment, 1, saturated.data()));
+  EXPECT_EQ(arrived(saturated), 2);
   EXPECT_EQ(values_of(p.working), (std::vector<double>{65504, 65504, -65504, 1}));
 }
 
 TEST(SgdStep, TouchesOnlyItsSegmentsEachWithItsOwnRate) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(96, DType::fp32, DType::bf16);
   const std::vector<double> before = values_of(p.master), working = values_of(p.working);
   const OptimizerSegment segments[] = {{.offset = 0, .elements = 20}, {.offset = 32, .elements = 33, .lr_scale = 0}};
-  std::int64_t saturated = 0;
-  SgdStep a = p.step(segments, 2, &saturated);
+  HostValue<std::int64_t> saturated(stream);
+  SgdStep a = p.step(segments, 2, saturated.data());
   a.lr = 1;
   sgd_step(stream, a);
-  for (std::int64_t i = 0; i < 96; ++i) {
-    const auto k = static_cast<std::size_t>(i);
-    EXPECT_EQ(value_at(p.master, i) != before[k], i < 20) << i;
-    EXPECT_EQ(value_at(p.working, i) != working[k], i < 20 || (i >= 32 && i < 65)) << i;
+  const std::vector<double> master = values_of(p.master), rounded = values_of(p.working);
+  for (std::size_t i = 0; i < 96; ++i) {
+    EXPECT_EQ(master[i] != before[i], i < 20) << i;
+    EXPECT_EQ(rounded[i] != working[i], i < 20 || (i >= 32 && i < 65)) << i;
   }
 }
 
 TEST(SgdStep, RefusesNesterovWithoutMomentum) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(8, DType::fp16, DType::fp16);
-  std::int64_t saturated = 0;
+  HostValue<std::int64_t> saturated(stream);
   const OptimizerSegment segment = {.offset = 0, .elements = 8};
-  SgdStep a = p.step(&segment, 1, &saturated);
+  SgdStep a = p.step(&segment, 1, saturated.data());
   a.nesterov = true;
   EXPECT_THROW(sgd_step(stream, a), InvalidArgument);
 }

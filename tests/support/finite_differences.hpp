@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "tests/support/fill.hpp"
@@ -15,9 +16,8 @@ inline double sum_of(const Tensor& tensor) {
 
 /// sum of a[i]*b[i]: the scalar whose slopes in the inputs of an operation are its backward pass seeded with `b`.
 inline double dot(const Tensor& a, const Tensor& b) {
-  double total = 0;
-  for (std::int64_t i = 0; i < a.elements(); ++i) total += value_at(a, i) * value_at(b, i);
-  return total;
+  const std::vector<double> left = values_of(a), right = values_of(b);
+  return std::inner_product(left.begin(), left.end(), right.begin(), 0.0);
 }
 
 /// Slopes of the scalar `loss()` in each element of x (FP32), by central differences with the step that FP32 really
@@ -25,14 +25,15 @@ inline double dot(const Tensor& a, const Tensor& b) {
 template <class Loss>
 std::vector<double> finite_differences(const Tensor& x, float step, Loss loss) {
   std::vector<double> slopes;
-  for (float& element : x.span<float>()) {
-    const float original = element;
-    element = original + step;
-    const double above = loss(), right = element;
-    element = original - step;
-    const double below = loss(), left = element;
-    element = original;
-    slopes.push_back((above - below) / (right - left));
+  for (std::int64_t i = 0; i < x.elements(); ++i) {
+    const auto original = static_cast<float>(value_at(x, i));
+    const float right = original + step, left = original - step;
+    set_value(x, i, right);
+    const double above = loss();
+    set_value(x, i, left);
+    const double below = loss();
+    set_value(x, i, original);
+    slopes.push_back((above - below) / (static_cast<double>(right) - static_cast<double>(left)));
   }
   return slopes;
 }

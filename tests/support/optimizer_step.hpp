@@ -61,27 +61,29 @@ void expect_working_is_rounded_master(const Step& a) {
 /// `Arrays(n, wire, compute)` are the test's own, with `step()`; `slot(arrays)` is one that the kernel writes.
 template <class Arrays, class Run, class SlotOf>
 void expect_saturation_and_segments(Run run, SlotOf slot_of) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(64, DType::fp32, DType::fp16);
-  for (std::int64_t i = 0; i < 64; ++i) set_value(p.master, i, i % 2 ? -1e6F : 3.0F);
+  edit(p.master, [](const Tensor& host) {
+    for (std::int64_t i = 0; i < 64; ++i) set_value(host, i, i % 2 ? -1e6F : 3.0F);
+  });
   const Tensor slot = slot_of(p);
   const std::vector<double> master = values_of(p.master), working = values_of(p.working), before = values_of(slot);
   const kernels::OptimizerSegment segment = {.offset = 3, .elements = 40};
-  std::int64_t saturated = -1;
-  auto a = p.step(&segment, 1, &saturated);
+  HostValue<std::int64_t> saturated(stream, -1);
+  auto a = p.step(&segment, 1, saturated.data());
   a.lr = 1e-3F;
   run(stream, a);
-  EXPECT_EQ(saturated, 20);
-  for (std::int64_t i = 0; i < 64; ++i) {
-    const auto k = static_cast<std::size_t>(i);
+  EXPECT_EQ(arrived(saturated), 20);
+  const std::vector<double> new_master = values_of(p.master), new_working = values_of(p.working), now = values_of(slot);
+  for (std::size_t i = 0; i < 64; ++i) {
     if (i >= 3 && i < 43) {
-      const float now = static_cast<float>(value_at(p.master, i));
-      EXPECT_EQ(value_at(p.working, i), i % 2 ? -65504.0 : static_cast<double>(to_float(to_half(now)))) << i;
-      EXPECT_NE(value_at(slot, i), before[k]) << i;
+      const auto rounded = static_cast<double>(to_float(to_half(static_cast<float>(new_master[i]))));
+      EXPECT_EQ(new_working[i], i % 2 ? -65504.0 : rounded) << i;
+      EXPECT_NE(now[i], before[i]) << i;
     } else {
-      EXPECT_EQ(value_at(p.master, i), master[k]) << i;
-      EXPECT_EQ(value_at(p.working, i), working[k]) << i;
-      EXPECT_EQ(value_at(slot, i), before[k]) << i;
+      EXPECT_EQ(new_master[i], master[i]) << i;
+      EXPECT_EQ(new_working[i], working[i]) << i;
+      EXPECT_EQ(now[i], before[i]) << i;
     }
   }
 }
@@ -89,17 +91,17 @@ void expect_saturation_and_segments(Run run, SlotOf slot_of) {
 /// Segments outside the arrays, slots of another type or size are refused. `slot` is a pointer to a slot's member.
 template <class Arrays, class Step, class Run>
 void expect_refusals(Run run, Tensor Step::*slot) {
-  Stream stream;
+  Stream& stream = stream_under_test();
   const Arrays p(8, DType::fp16, DType::fp16);
-  std::int64_t saturated = 0;
+  HostValue<std::int64_t> saturated(stream);
   const kernels::OptimizerSegment outside = {.offset = 4, .elements = 5}, inside = {.offset = 0, .elements = 8};
-  EXPECT_THROW(run(stream, p.step(&outside, 1, &saturated)), InvalidArgument);
+  EXPECT_THROW(run(stream, p.step(&outside, 1, saturated.data())), InvalidArgument);
   for (const Tensor& wrong : {Tensor(), p.gradient.view(), p.master.view().rows(0, 7)}) {
-    Step a = p.step(&inside, 1, &saturated);
+    Step a = p.step(&inside, 1, saturated.data());
     a.*slot = wrong;
     EXPECT_THROW(run(stream, a), InvalidArgument);
   }
-  EXPECT_NO_THROW(run(stream, p.step(&inside, 1, &saturated)));
+  EXPECT_NO_THROW(run(stream, p.step(&inside, 1, saturated.data())));
 }
 
 }  // namespace mpdist::test

@@ -5,7 +5,7 @@
 
 #include "src/core/stream.hpp"
 
-namespace mpdist::kernels::cpu {
+namespace mpdist::kernels {
 
 inline std::size_t float_bytes(std::int64_t elements) {
   return static_cast<std::size_t>(elements) * sizeof(float);
@@ -28,4 +28,4 @@ class Scratch {
   std::byte* base_ = nullptr;
 };
 
-}  // namespace mpdist::kernels::cpu
+}  // namespace mpdist::kernels
