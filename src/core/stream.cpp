@@ -19,6 +19,10 @@ void Event::synchronize() const {
   if (handle_) cuda::synchronize_event(handle_);
 }
 
+bool Event::happened() const {
+  return !handle_ || cuda::happened(handle_);
+}
+
 double Event::seconds_since(const Event& earlier) const {
   return 1e-3 * static_cast<double>(cuda::elapsed_ms(earlier.handle_, handle_));
 }

@@ -6,8 +6,10 @@
 #include <csignal>
 #include <cstring>
 
+#include "comm/factory.hpp"
 #include "comm/mpi/environment.hpp"
 #include "comm/mpi/mpi_communicator.hpp"
+#include "src/core/cuda.hpp"
 #include "src/core/log.hpp"
 
 namespace {
@@ -49,6 +51,7 @@ int main(int argc, char** argv) {
   std::signal(SIGALRM, report_hang);
   const auto all = mpdist::comm::make_mpi();
   mpdist::log::set_speaker(all->rank() == 0);
+  if (mpdist::cuda::status().devices >= all->size()) mpdist::cuda::use(mpdist::comm::local_rank(*all));
   ::testing::InitGoogleTest(&argc, argv);
   auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
   if (all->rank() != 0) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "tests/support/fill.hpp"
@@ -17,7 +18,7 @@ using namespace mpdist::test;
 
 /// Every tensor of one normalisation of [rows, channels].
 struct Norm {
-  Stream stream;
+  Stream& stream = stream_under_test();
   Shape shape;
   GuardedTensor x, residual, y, dy, dx, gamma, beta, mean, rstd, variance, dgamma, dbeta;
   bool relu;
@@ -62,17 +63,66 @@ struct Norm {
                                  .relu = relu,
                                  .accumulate = accumulate});
   }
-  double at(const GuardedTensor& t, std::int64_t r, std::int64_t c) const { return value_at(t, r * shape[1] + c); }
 };
+
+/// Element [r, c] of a tensor in host memory.
+double at(const Tensor& t, std::int64_t r, std::int64_t c) {
+  return value_at(t, r * t.shape()[1] + c);
+}
 
 struct Reference {
   double mean = 0, variance = 0, rstd = 0, rows;
-  Reference(const Norm& n, std::int64_t c) : rows(static_cast<double>(n.shape[0])) {
-    for (std::int64_t r = 0; r < n.shape[0]; ++r) mean += n.at(n.x, r, c) / rows;
-    for (std::int64_t r = 0; r < n.shape[0]; ++r) variance += std::pow(n.at(n.x, r, c) - mean, 2) / rows;
+  /// Channel c of x in host memory.
+  Reference(const Tensor& x, std::int64_t c) : rows(static_cast<double>(x.shape()[0])) {
+    for (std::int64_t r = 0; r < x.shape()[0]; ++r) mean += at(x, r, c) / rows;
+    for (std::int64_t r = 0; r < x.shape()[0]; ++r) variance += std::pow(at(x, r, c) - mean, 2) / rows;
     rstd = 1 / std::sqrt(variance + 1e-5);
   }
 };
+
+void check_forward(const Norm& n) {
+  const Tensor x = host_copy(n.x), residual = host_copy(n.residual), y = host_copy(n.y), mean = host_copy(n.mean),
+               rstd = host_copy(n.rstd), variance = host_copy(n.variance), gamma = host_copy(n.gamma),
+               beta = host_copy(n.beta);
+  for (std::int64_t c = 0; c < n.shape[1]; ++c) {
+    const Reference ref(x, c);
+    EXPECT_NEAR(value_at(mean, c), ref.mean, 1e-6);
+    EXPECT_NEAR(value_at(rstd, c), ref.rstd, 1e-5 * ref.rstd);
+    EXPECT_NEAR(value_at(variance, c), ref.variance * ref.rows / (ref.rows - 1), 1e-5);
+    for (std::int64_t r = 0; r < n.shape[0]; ++r) {
+      const double xhat = (at(x, r, c) - ref.mean) * ref.rstd;
+      double expected = xhat * value_at(gamma, c) + value_at(beta, c) + at(residual, r, c);
+      if (n.relu) expected = std::max(expected, 0.0);
+      ASSERT_NEAR(at(y, r, c), expected, unit_roundoff(x.dtype()) * std::abs(expected) + 2e-5 * ref.rstd);
+    }
+  }
+}
+
+/// `g_before`: dy as it was.
+void check_backward(const Norm& n, const std::vector<double>& g_before) {
+  const Tensor x = host_copy(n.x), y = host_copy(n.y), dy = host_copy(n.dy), dx = host_copy(n.dx),
+               gamma = host_copy(n.gamma), dgamma = host_copy(n.dgamma), dbeta = host_copy(n.dbeta);
+  for (std::int64_t c = 0; c < n.shape[1]; ++c) {
+    const Reference ref(x, c);
+    double sum_g = 0, sum_gx = 0, size = 0;
+    for (std::int64_t r = 0; r < n.shape[0]; ++r) {
+      const double xhat = (at(x, r, c) - ref.mean) * ref.rstd;
+      const double g = at(y, r, c) > 0 || !n.relu ? g_before[static_cast<std::size_t>(r * n.shape[1] + c)] : 0.0;
+      ASSERT_EQ(at(dy, r, c), g);
+      sum_g += g;
+      sum_gx += g * xhat;
+      size += std::abs(g) * (1 + std::abs(xhat));
+    }
+    ASSERT_NEAR(value_at(dbeta, c), sum_g, 1e-5 * size);
+    ASSERT_NEAR(value_at(dgamma, c), sum_gx, 2e-5 * size);
+    const double outer = value_at(gamma, c) * ref.rstd;
+    for (std::int64_t r = 0; r < n.shape[0]; ++r) {
+      const double xhat = (at(x, r, c) - ref.mean) * ref.rstd;
+      const double expected = outer * (at(dy, r, c) - sum_g / ref.rows - xhat * sum_gx / ref.rows);
+      ASSERT_NEAR(at(dx, r, c), expected, unit_roundoff(x.dtype()) * std::abs(expected) + 1e-4 * outer);
+    }
+  }
+}
 
 TEST(BatchNorm, ByHand) {
   Norm n(2, 1, DType::fp32, true);
@@ -93,36 +143,12 @@ TEST(BatchNorm, EveryTypeAgainstDouble) {
       for (std::int64_t rows : {2, 63, 64, 200}) {
         for (bool relu : {false, true}) {
           Norm n(rows, channels, type, relu, 1);
+          SCOPED_TRACE(fmt::format("{} [{}, {}] relu {}", name_of(type), rows, channels, relu));
           n.forward();
+          check_forward(n);
           const std::vector<double> g_before = values_of(n.dy);
           n.backward();
-          for (std::int64_t c = 0; c < channels; ++c) {
-            const Reference ref(n, c);
-            EXPECT_NEAR(value_at(n.mean, c), ref.mean, 1e-6);
-            EXPECT_NEAR(value_at(n.rstd, c), ref.rstd, 1e-5 * ref.rstd);
-            EXPECT_NEAR(value_at(n.variance, c), ref.variance * ref.rows / (ref.rows - 1), 1e-5);
-            const double gamma = value_at(n.gamma, c);
-            double sum_g = 0, sum_gx = 0, size = 0;
-            for (std::int64_t r = 0; r < rows; ++r) {
-              const double xhat = (n.at(n.x, r, c) - ref.mean) * ref.rstd;
-              double y = xhat * gamma + value_at(n.beta, c) + n.at(n.residual, r, c);
-              if (relu) y = std::max(y, 0.0);
-              ASSERT_NEAR(n.at(n.y, r, c), y, unit_roundoff(type) * std::abs(y) + 2e-5 * ref.rstd) << name_of(type);
-              const double g =
-                  n.at(n.y, r, c) > 0 || !relu ? g_before[static_cast<std::size_t>(r * channels + c)] : 0.0;
-              ASSERT_EQ(n.at(n.dy, r, c), g);
-              sum_g += g;
-              sum_gx += g * xhat;
-              size += std::abs(g) * (1 + std::abs(xhat));
-            }
-            ASSERT_NEAR(value_at(n.dbeta, c), sum_g, 1e-5 * size);
-            ASSERT_NEAR(value_at(n.dgamma, c), sum_gx, 2e-5 * size);
-            for (std::int64_t r = 0; r < rows; ++r) {
-              const double xhat = (n.at(n.x, r, c) - ref.mean) * ref.rstd;
-              const double dx = gamma * ref.rstd * (n.at(n.dy, r, c) - sum_g / ref.rows - xhat * sum_gx / ref.rows);
-              ASSERT_NEAR(n.at(n.dx, r, c), dx, unit_roundoff(type) * std::abs(dx) + 1e-4 * gamma * ref.rstd);
-            }
-          }
+          check_backward(n, g_before);
           EXPECT_TRUE(n.y.intact() && n.dx.intact() && n.mean.intact() && n.dgamma.intact());
         }
       }
@@ -135,9 +161,8 @@ TEST(BatchNorm, GradientsMatchFiniteDifferences) {
   const std::vector<double> seed = values_of(n.dy);
   const auto loss = [&] {
     n.forward();
-    double total = 0;
-    for (std::int64_t i = 0; i < n.shape.elements(); ++i) total += seed[static_cast<std::size_t>(i)] * value_at(n.y, i);
-    return total;
+    const std::vector<double> y = values_of(n.y);
+    return std::inner_product(y.begin(), y.end(), seed.begin(), 0.0);
   };
   loss();
   n.backward();
@@ -156,8 +181,8 @@ TEST(BatchNorm, AccumulateAddsToWhatIsThere) {
   n.backward();
   const std::vector<double> once = values_of(n.dgamma);
   n.backward(true);
-  for (std::size_t i = 0; i < once.size(); ++i)
-    EXPECT_EQ(value_at(n.dgamma, static_cast<std::int64_t>(i)), 2 * once[i]);
+  const std::vector<double> twice = values_of(n.dgamma);
+  for (std::size_t i = 0; i < once.size(); ++i) EXPECT_EQ(twice[i], 2 * once[i]);
 }
 
 TEST(BatchNorm, InferenceUsesTheGivenStatistics) {
@@ -172,11 +197,13 @@ TEST(BatchNorm, InferenceUsesTheGivenStatistics) {
                                   .residual = n.residual,
                                   .y = n.y,
                                   .relu = true});
+  const Tensor x = host_copy(n.x), residual = host_copy(n.residual), actual = host_copy(n.y), mean = host_copy(n.mean),
+               variance = host_copy(n.variance), gamma = host_copy(n.gamma), beta = host_copy(n.beta);
   for (std::int64_t r = 0; r < 4; ++r) {
     for (std::int64_t c = 0; c < 3; ++c) {
-      const double xhat = (n.at(n.x, r, c) - value_at(n.mean, c)) / std::sqrt(value_at(n.variance, c) + 1e-5);
-      const double y = xhat * value_at(n.gamma, c) + value_at(n.beta, c) + n.at(n.residual, r, c);
-      EXPECT_NEAR(n.at(n.y, r, c), std::max(y, 0.0), 2e-6);
+      const double xhat = (at(x, r, c) - value_at(mean, c)) / std::sqrt(value_at(variance, c) + 1e-5);
+      const double y = xhat * value_at(gamma, c) + value_at(beta, c) + at(residual, r, c);
+      EXPECT_NEAR(at(actual, r, c), std::max(y, 0.0), 2e-6);
     }
   }
 }

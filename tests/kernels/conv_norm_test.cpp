@@ -18,7 +18,6 @@ namespace {
 
 using test::GuardedTensor;
 using test::uniform_tensor;
-using test::value_at;
 using test::values_of;
 using Values = std::vector<double>;
 
@@ -40,10 +39,6 @@ const Case kCases[] = {
     {16, 1, 8, 24, 1, {1, 0, 1}},    // one pixel
     {3, 6, 8, 12, 3, {1, 1, 4}}      // groups
 };
-
-std::size_t at(std::int64_t i) {
-  return static_cast<std::size_t>(i);
-}
 
 GuardedTensor channel_array(std::int64_t channels, std::uint64_t seed, float low = -2, float high = 2) {
   return uniform_tensor({channels}, DType::fp32, seed, 0, low, high);
@@ -123,7 +118,7 @@ struct Layer {
             .y = x,
             .relu = true};
   }
-  Stream stream;
+  Stream& stream = test::stream_under_test();
   Conv2dGeometry geometry;
   GuardedTensor x, weight, z, g, dz, dx, more, dweight;
   Norm own, input, other;
@@ -148,22 +143,24 @@ class ConvNorm : public ::testing::Test {
 };
 
 void expect_statistics(const Layer& layer) {
-  const std::int64_t channels = layer.gamma.view().elements(), rows = layer.z.view().elements() / channels;
-  const auto n = static_cast<double>(rows);
-  for (std::int64_t c = 0; c < channels; ++c) {
-    double mean = 0, spread = 0, size = 0;
-    for (std::int64_t r = 0; r < rows; ++r) mean += value_at(layer.z, r * channels + c) / n;
-    for (std::int64_t r = 0; r < rows; ++r) {
-      spread += std::pow(value_at(layer.z, r * channels + c) - mean, 2);
-      size = std::max(size, std::abs(value_at(layer.z, r * channels + c)));
+  const Values z = values_of(layer.z), gamma = values_of(layer.gamma), beta = values_of(layer.beta),
+               mean = values_of(layer.own.mean), rstd = values_of(layer.own.rstd), variance = values_of(layer.variance),
+               scale = values_of(layer.own.scale), shift = values_of(layer.own.shift);
+  const std::size_t channels = gamma.size();
+  const auto n = static_cast<double>(z.size() / channels);
+  for (std::size_t c = 0; c < channels; ++c) {
+    double m = 0, spread = 0, size = 0;
+    for (std::size_t i = c; i < z.size(); i += channels) m += z[i] / n;
+    for (std::size_t i = c; i < z.size(); i += channels) {
+      spread += std::pow(z[i] - m, 2);
+      size = std::max(size, std::abs(z[i]));
     }
-    const double rstd = 1 / std::sqrt(spread / n + 1e-5), gamma = value_at(layer.gamma, c);
-    EXPECT_NEAR(value_at(layer.own.mean, c), mean, 4e-7 * size);
-    EXPECT_NEAR(value_at(layer.own.rstd, c), rstd, 1e-5 * rstd);
-    EXPECT_NEAR(value_at(layer.variance, c), spread / (n - 1), 2e-5 * spread / (n - 1));
-    EXPECT_NEAR(value_at(layer.own.scale, c), gamma * rstd, 2e-5 * gamma * rstd);
-    const double shift = value_at(layer.beta, c) - mean * gamma * rstd;
-    EXPECT_NEAR(value_at(layer.own.shift, c), shift, 2e-5 * (2 + size * gamma * rstd));
+    const double r = 1 / std::sqrt(spread / n + 1e-5), factor = gamma[c] * r;
+    EXPECT_NEAR(mean[c], m, 4e-7 * size);
+    EXPECT_NEAR(rstd[c], r, 1e-5 * r);
+    EXPECT_NEAR(variance[c], spread / (n - 1), 2e-5 * spread / (n - 1));
+    EXPECT_NEAR(scale[c], factor, 2e-5 * factor);
+    EXPECT_NEAR(shift[c], beta[c] - m * factor, 2e-5 * (2 + size * factor));
   }
 }
 
@@ -209,17 +206,18 @@ TEST_F(ConvNorm, StatisticsBearLargeMeans) {
 }
 
 void expect_dz(const Layer& layer) {
-  const std::int64_t channels = layer.gamma.view().elements(), elements = layer.z.view().elements();
-  const auto rows = static_cast<double>(elements / channels);
-  Values expected(at(elements)), magnitude(expected);
-  for (std::int64_t i = 0; i < elements; ++i) {
-    const std::int64_t c = i % channels;
-    const double rstd = value_at(layer.own.rstd, c), outer = value_at(layer.gamma, c) * rstd;
-    const double z = value_at(layer.z, i), mean = value_at(layer.own.mean, c), g = value_at(layer.g, i);
-    const double sum = value_at(layer.own.sums, c) / rows, product = value_at(layer.own.sums, channels + c) / rows;
-    expected[at(i)] = outer * (g - sum - (z - mean) * rstd * product);
-    magnitude[at(i)] =
-        outer * (std::abs(g) + std::abs(sum) + (std::abs(z) + std::abs(mean)) * rstd * std::abs(product));
+  const Values gamma = values_of(layer.gamma), rstds = values_of(layer.own.rstd), means = values_of(layer.own.mean),
+               sums = values_of(layer.own.sums), z = values_of(layer.z), g = values_of(layer.g);
+  const std::size_t channels = gamma.size();
+  const auto rows = static_cast<double>(z.size() / channels);
+  Values expected(z.size()), magnitude(expected);
+  for (std::size_t i = 0; i < z.size(); ++i) {
+    const std::size_t c = i % channels;
+    const double rstd = rstds[c], outer = gamma[c] * rstd, mean = means[c];
+    const double sum = sums[c] / rows, product = sums[channels + c] / rows;
+    expected[i] = outer * (g[i] - sum - (z[i] - mean) * rstd * product);
+    magnitude[i] =
+        outer * (std::abs(g[i]) + std::abs(sum) + (std::abs(z[i]) + std::abs(mean)) * rstd * std::abs(product));
   }
   EXPECT_TRUE(test::is_close(layer.dz, expected, 6, magnitude));
 }
@@ -242,12 +240,12 @@ TEST_F(ConvNorm, BackwardIsItsParts) {
                                    .geometry = layer.geometry});
     EXPECT_EQ(values_of(layer.dweight), values_of(dweight));
     Values expected = values_of(dx), magnitude;
-    for (std::size_t i = 0; i < expected.size();
-         ++i) {  // the part's dx was rounded, the whole's only where the type is native
-      const auto place = static_cast<std::int64_t>(i);
+    const Values x = values_of(layer.x), more = values_of(layer.more);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      // the part's dx was rounded, the whole's only where the type is native
       magnitude.push_back(std::abs(expected[i]) * test::unit_roundoff(type) / 0x1p-24 + std::abs(expected[i]) +
-                          std::abs(value_at(layer.more, place)));
-      expected[i] = value_at(layer.x, place) > 0 ? expected[i] + value_at(layer.more, place) : 0;
+                          std::abs(more[i]));
+      expected[i] = x[i] > 0 ? expected[i] + more[i] : 0;
     }
     EXPECT_TRUE(test::is_close(layer.dx, expected, 2, magnitude));
   });

@@ -16,7 +16,6 @@ namespace {
 
 using test::GuardedTensor;
 using test::uniform_tensor;
-using test::value_at;
 using test::values_of;
 using Values = std::vector<double>;
 
@@ -32,7 +31,7 @@ GuardedTensor channel_array(std::int64_t channels, std::uint64_t seed, float low
 }
 
 TEST(NormApply, ByHand) {
-  Stream stream;
+  Stream& stream = test::stream_under_test();
   GuardedTensor x({2, 1}, DType::fp32), residual({2, 1}, DType::fp32), y({2, 1}, DType::fp32);
   GuardedTensor scale({1}, DType::fp32), shift({1}, DType::fp32);
   test::set_values(x, {1, 2});
@@ -54,7 +53,7 @@ TEST(NormApply, ByHand) {
 }
 
 TEST(NormApply, MatchesDoubleReference) {
-  Stream stream;
+  Stream& stream = test::stream_under_test();
   for (DType type : test::kComputeTypes) {
     for (std::int64_t channels : kChannels) {
       for (bool relu : {false, true}) {
@@ -63,12 +62,13 @@ TEST(NormApply, MatchesDoubleReference) {
         const auto scale = channel_array(channels, 3), shift = channel_array(channels, 4);
         const GuardedTensor y(x.view().shape(), type, 1);
         norm_apply(stream, {.x = x, .scale = scale, .shift = shift, .residual = r, .y = y, .relu = relu});
+        const Values xs = values_of(x), rs = values_of(r), scales = values_of(scale), shifts = values_of(shift);
         Values expected, magnitude;
-        for (std::int64_t i = 0; i < y.view().elements(); ++i) {
-          const double a = value_at(x, i) * value_at(scale, i % channels), b = value_at(shift, i % channels);
-          const double sum = a + b + value_at(r, i);
+        for (std::size_t i = 0; i < xs.size(); ++i) {
+          const double a = xs[i] * scales[i % scales.size()], b = shifts[i % scales.size()];
+          const double sum = a + b + rs[i];
           expected.push_back(relu ? std::max(sum, 0.0) : sum);
-          magnitude.push_back(std::abs(a) + std::abs(b) + std::abs(value_at(r, i)));
+          magnitude.push_back(std::abs(a) + std::abs(b) + std::abs(rs[i]));
         }
         EXPECT_TRUE(test::is_close(y, expected, 3, magnitude)) << name_of(type) << " " << channels;
         EXPECT_TRUE(y.intact());
@@ -79,7 +79,7 @@ TEST(NormApply, MatchesDoubleReference) {
 
 /// A residual that is normalised on the way gives the bits of one that was written first.
 TEST(NormApply, NormalisesTheResidualAsIfItHadBeenWritten) {
-  Stream stream;
+  Stream& stream = test::stream_under_test();
   for (DType type : test::kComputeTypes) {
     for (std::int64_t channels : kChannels) {
       const auto x = uniform_tensor(images_of(channels), type, 1), r = uniform_tensor(x.view().shape(), type, 2);
@@ -102,33 +102,35 @@ TEST(NormApply, NormalisesTheResidualAsIfItHadBeenWritten) {
 }
 
 TEST(NormApply, ReluKeepsNan) {
-  Stream stream;
+  Stream& stream = test::stream_under_test();
   for (DType type : test::kComputeTypes) {
     const auto x = uniform_tensor({40, 1}, type, 1);
     test::set_value(x, 33, std::numeric_limits<float>::quiet_NaN());
     const auto scale = channel_array(1, 2), shift = channel_array(1, 3);
     const GuardedTensor y({40, 1}, type);
     norm_apply(stream, {.x = x, .scale = scale, .shift = shift, .y = y, .relu = true});
-    for (std::int64_t i = 0; i < 40; ++i) EXPECT_EQ(std::isnan(value_at(y, i)), i == 33);
+    const Values actual = values_of(y);
+    for (std::size_t i = 0; i < 40; ++i) EXPECT_EQ(std::isnan(actual[i]), i == 33);
   }
 }
 
 TEST(NormCoefficients, MatchDoubleReference) {
-  Stream stream;
+  Stream& stream = test::stream_under_test();
   const auto gamma = channel_array(17, 1), beta = channel_array(17, 2), mean = channel_array(17, 3);
   const auto variance = channel_array(17, 4, 0.01F, 3);
   const GuardedTensor scale({17}, DType::fp32), shift({17}, DType::fp32);
   norm_coefficients(stream, {gamma, beta, mean, variance, scale, shift});
-  for (std::int64_t c = 0; c < 17; ++c) {
-    const double expected = value_at(gamma, c) / std::sqrt(value_at(variance, c) + 1e-5);
-    EXPECT_NEAR(value_at(scale, c), expected, 2e-7 * std::abs(expected));
-    const double product = value_at(mean, c) * expected;
-    EXPECT_NEAR(value_at(shift, c), value_at(beta, c) - product, 1e-6 * (2 + std::abs(product)));
+  const Values gammas = values_of(gamma), betas = values_of(beta), means = values_of(mean),
+               variances = values_of(variance), scales = values_of(scale), shifts = values_of(shift);
+  for (std::size_t c = 0; c < 17; ++c) {
+    const double expected = gammas[c] / std::sqrt(variances[c] + 1e-5), product = means[c] * expected;
+    EXPECT_NEAR(scales[c], expected, 2e-7 * std::abs(expected));
+    EXPECT_NEAR(shifts[c], betas[c] - product, 1e-6 * (2 + std::abs(product)));
   }
 }
 
 TEST(NormGradient, MasksAndSumsForBothNorms) {
-  Stream stream;
+  Stream& stream = test::stream_under_test();
   for (DType type : test::kComputeTypes) {
     for (std::int64_t channels : kChannels) {
       const auto dx = uniform_tensor({3, 7, 5, channels}, type, 1, 1),
@@ -138,8 +140,9 @@ TEST(NormGradient, MasksAndSumsForBothNorms) {
       const auto rstd0 = channel_array(channels, 7, 0.5F, 2), rstd1 = channel_array(channels, 8, 0.5F, 2);
       const GuardedTensor sums0({2, channels}, DType::fp32), sums1({2, channels}, DType::fp32);
       Values masked = values_of(dx);
+      const Values activations = values_of(y);
       for (std::size_t i = 0; i < masked.size(); ++i) {
-        if (!(value_at(y, static_cast<std::int64_t>(i)) > 0)) masked[i] = 0;
+        if (!(activations[i] > 0)) masked[i] = 0;
       }
       const NormGradient args{.dx = dx, .y = y, .norms = {{z0, mean0, rstd0, sums0}, {z1, mean1, rstd1, sums1}}};
       norm_gradient(stream, args);
@@ -152,7 +155,7 @@ TEST(NormGradient, MasksAndSumsForBothNorms) {
 }
 
 TEST(NormGradient, WithoutActivationLeavesTheGradientAsItIs) {
-  Stream stream;
+  Stream& stream = test::stream_under_test();
   const auto dx = uniform_tensor(images_of(16), DType::fp16, 1), z = uniform_tensor(images_of(16), DType::fp16, 2);
   const auto mean = channel_array(16, 3), rstd = channel_array(16, 4, 0.5F, 2);
   const GuardedTensor sums({2, 16}, DType::fp32);
@@ -164,7 +167,7 @@ TEST(NormGradient, WithoutActivationLeavesTheGradientAsItIs) {
 }
 
 TEST(DeferredNorm, RefusesWhatDoesNotFit) {
-  Stream stream;
+  Stream& stream = test::stream_under_test();
   const GuardedTensor x({4, 3}, DType::fp32), other({4, 2}, DType::fp32), channels({3}, DType::fp32);
   const GuardedTensor sums({2, 3}, DType::fp32);
   EXPECT_THROW(norm_apply(stream, {.x = x, .scale = channels, .shift = channels, .y = other}), InvalidArgument);

@@ -6,9 +6,11 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 #include "kernels/threads.hpp"
 #include "tests/support/fill.hpp"
+#include "tests/support/finite_differences.hpp"
 #include "tests/support/tolerance.hpp"
 
 namespace mpdist::kernels {
@@ -72,7 +74,7 @@ struct Layer {
     }
     return true;
   }
-  Stream stream;
+  Stream& stream = test::stream_under_test();
   GuardedTensor x, weight, bias, y, dy, dx, dweight, dbias;
   bool relu;
 };
@@ -145,7 +147,7 @@ class Linear : public ::testing::Test {
 
 TEST_F(Linear, ByHand) {
   for (DType type : test::kComputeTypes) {
-    Stream stream;
+    Stream& stream = test::stream_under_test();
     GuardedTensor x({1, 2}, type), weight({3, 2}, type), bias({3}, type), y({1, 3}, type), dy({1, 3}, type),
         dx({1, 2}, type), dweight({3, 2}, DType::fp32), dbias({3}, DType::fp32);
     test::set_values(x, {2, -3});
@@ -187,22 +189,12 @@ TEST_F(Linear, DerivativesMatchFiniteDifferences) {
   const Values dy = values_of(layer.dy);
   const auto loss = [&] {  // linear in every operand, so a wide step is exact but for rounding
     linear_forward(layer.stream, {.x = layer.x, .weight = layer.weight, .bias = layer.bias, .y = layer.y});
-    double sum = 0;
-    for (std::int64_t i = 0; i < c.rows * c.out; ++i)
-      sum += dy[static_cast<std::size_t>(i)] * test::value_at(layer.y, i);
-    return sum;
+    const Values y = values_of(layer.y);
+    return std::inner_product(y.begin(), y.end(), dy.begin(), 0.0);
   };
   const auto check = [&](const Tensor& operand, const Tensor& gradient) {
-    for (std::int64_t i = 0; i < operand.elements(); ++i) {
-      float& value = operand.data<float>()[i];
-      const float start = value;
-      value = start + 0.5F;
-      const double up = loss();
-      value = start - 0.5F;
-      const double down = loss();
-      value = start;
-      EXPECT_NEAR(up - down, test::value_at(gradient, i), 1e-4);
-    }
+    const Values slopes = test::finite_differences(operand, 0.5F, loss), actual = values_of(gradient);
+    for (std::size_t i = 0; i < slopes.size(); ++i) EXPECT_NEAR(slopes[i], actual[i], 1e-4);
   };
   check(layer.x, layer.dx);
   check(layer.weight, layer.dweight);
@@ -261,15 +253,16 @@ TEST_F(Linear, ReluKeepsNan) {
     Layer layer({2, 3, 17, type});
     test::set_value(layer.x, 0, std::numeric_limits<float>::quiet_NaN());
     layer.forward();
-    for (std::int64_t o = 0; o < 17; ++o) {
-      EXPECT_TRUE(std::isnan(test::value_at(layer.y, o)));
-      EXPECT_FALSE(std::isnan(test::value_at(layer.y, 17 + o)));
+    const Values y = values_of(layer.y);
+    for (std::size_t o = 0; o < 17; ++o) {
+      EXPECT_TRUE(std::isnan(y[o]));
+      EXPECT_FALSE(std::isnan(y[17 + o]));
     }
   }
 }
 
 TEST_F(Linear, Fp16OverflowBecomesInfinity) {
-  Stream stream;
+  Stream& stream = test::stream_under_test();
   GuardedTensor x({1, 2}, DType::fp16), weight({1, 2}, DType::fp16), y({1, 1}, DType::fp16);
   test::set_values(x, {256, 256});
   test::set_values(weight, {255.75F, 0.125F});
@@ -295,7 +288,7 @@ TEST_F(Linear, SameBitsWhereverMemoryLies) {
 }
 
 TEST_F(Linear, RefusesWhatDoesNotFit) {
-  Stream stream;
+  Stream& stream = test::stream_under_test();
   GuardedTensor x({2, 3}, DType::fp32), weight({4, 3}, DType::fp32), y({2, 4}, DType::fp32),
       narrow({2, 3}, DType::fp32), halves({2, 4}, DType::fp16);
   EXPECT_THROW(linear_forward(stream, {.x = x, .weight = weight, .y = narrow}), InvalidArgument);
