@@ -99,7 +99,7 @@ std::string versions() {
   int runtime = 0, driver = 0;
   check(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");
   check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
-  return fmt::format("runtime {}, driver {}", version_text(runtime), version_text(driver));
+  return fmt::format("runtime {}, driver {}", version_text(runtime), driver == 0 ? "none" : version_text(driver));
 }
 
 void* allocate(std::size_t bytes) {

@@ -27,7 +27,9 @@ class Event {
   void* handle() const { return handle_; }  ///< cudaEvent_t; null on the CPU
 
  private:
+  friend class Stream;
   void* handle_ = nullptr;
+  bool recorded_ = false;  ///< on a GPU
 };
 
 /// An ordered queue of kernels with one workspace. On the CPU a kernel has finished when its call returns; on a GPU it
