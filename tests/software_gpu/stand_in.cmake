@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Declares stand-ins, and what a test needs to run an unchanged CUDA program on them.
-set(software_gpu_library_dir ${CMAKE_CURRENT_BINARY_DIR}/lib)
-cmake_path(SET software_gpu_root NORMALIZE "${CMAKE_CURRENT_SOURCE_DIR}/../..")
-# Local to this folder and those below; the product's own options do not matter to test equipment, only its warnings do.
+cmake_path(SET root NORMALIZE "${CMAKE_CURRENT_SOURCE_DIR}/../..")
+set(software_gpu_root ${root} CACHE INTERNAL "include root of the stand-ins and their tests")
+set(software_gpu_library_dir ${CMAKE_CURRENT_BINARY_DIR}/lib CACHE INTERNAL "folder of the stand-ins")
+# The options of the product do not matter to test equipment, only its warnings do.
 set(software_gpu_warnings -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers
-                          $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # false alarms in std::string of g++ 12 (GCC bug 105651)
+                          $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # GCC bug 105651
 
 # software_gpu_stand_in(<name> <soversion> HEADERS <vendor's headers> SOURCES <files>)
 # Makes target software_gpu_<name>, lib<name>.so.<soversion> with the soname and the symbol version of the vendor's
@@ -56,6 +57,7 @@ endfunction()
 function(software_gpu_ptx target)
   add_library(${target} OBJECT ${ARGN})
   set_target_properties(${target} PROPERTIES CUDA_PTX_COMPILATION ON CUDA_ARCHITECTURES 80-virtual)
+  target_include_directories(${target} PRIVATE ${software_gpu_root})
   target_compile_options(${target} PRIVATE -lineinfo)
 endfunction()
 
