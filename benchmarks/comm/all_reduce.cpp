@@ -111,22 +111,35 @@ void run_on_gpus(Communicator& host, const std::vector<std::int64_t>& sizes) {
                                                                    host.rank(), gpu, status.devices)));
   }
   cuda::use(gpu);
-  const auto gpus = make_nccl(host);
-  for (std::int64_t bytes : sizes) benchmarks::measure_gpu_all_reduce(host, *gpus, bytes);
+  {
+    const auto gpus = make_nccl(host);
+    for (std::int64_t bytes : sizes) benchmarks::measure_gpu_all_reduce(host, *gpus, bytes);
+  }
+  Pool::cuda().trim();
+  Pool::pinned().trim();
 }
 
-void run_all(Communicator& ranks, const std::vector<std::string>& words) {
-  const bool on_gpus = words.size() >= 2 && words[0] == "--device" && words[1] == "cuda";
-  const bool named = on_gpus || (words.size() >= 2 && words[0] == "--device" && words[1] == "cpu");
-  std::vector<std::int64_t> sizes;
-  for (std::size_t i = named ? 2 : 0; i < words.size(); ++i) {
+struct Options {
+  bool on_gpus = false;
+  std::vector<std::int64_t> sizes;  ///< bytes
+};
+
+Options parse(const std::vector<std::string>& words) {
+  constexpr const char* kUsage = "usage: all_reduce_benchmark [--device cpu|cuda] [MB ...]";
+  Options options;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--device") {
+      const std::string device = ++i < words.size() ? words[i] : "";
+      if (device != "cpu" && device != "cuda") throw UsageError(kUsage);
+      options.on_gpus = device == "cuda";
+      continue;
+    }
     const std::int64_t megabytes = std::atoll(words[i].c_str());
-    if (megabytes < 1) throw UsageError("usage: all_reduce_benchmark [--device cpu|cuda] [MB ...]");
-    sizes.push_back(megabytes << 20);
+    if (megabytes < 1) throw UsageError(kUsage);
+    options.sizes.push_back(megabytes << 20);
   }
-  if (sizes.empty()) sizes = {1 << 20, 16 << 20, 64 << 20};
-  if (on_gpus) return run_on_gpus(ranks, sizes);
-  for (std::int64_t bytes : sizes) run(ranks, bytes);
+  if (options.sizes.empty()) options.sizes = {1 << 20, 16 << 20, 64 << 20};
+  return options;
 }
 
 }  // namespace
@@ -135,7 +148,12 @@ int main(int argc, char** argv) {
   Environment environment(argc, argv);
   try {
     const auto ranks = make_mpi();
-    run_all(*ranks, {argv + 1, argv + argc});
+    const Options options = parse({argv + 1, argv + argc});
+    if (options.on_gpus) {
+      run_on_gpus(*ranks, options.sizes);
+    } else {
+      for (std::int64_t bytes : options.sizes) run(*ranks, bytes);
+    }
     return 0;
   } catch (const Error& error) {
     fmt::print(stderr, "all_reduce_benchmark: {}\n", error.what());
