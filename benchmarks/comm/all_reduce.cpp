@@ -2,18 +2,23 @@
 // All-reduce of FP32 gradients: the tree, delivered to every rank and read in place, against MPI_Allreduce (the better
 // of in place and not). The contenders take turns in every round, so that a noisy minute hits all; every rank rewrites
 // its gradient before each turn, since buffers that nobody touches stay in cache and flatter all. Each sum is verified.
-//   mpirun -np 2 all_reduce_benchmark [MB ...]
+// With --device cuda: of FP16 on GPUs, against ncclAllReduce.
+//   mpirun -np 2 all_reduce_benchmark [--device cpu|cuda] [MB ...]
 #include <mpi.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <functional>
+#include <string>
 #include <vector>
 
+#include "benchmarks/comm/gpu_all_reduce.hpp"
+#include "comm/factory.hpp"
 #include "comm/mpi/check.hpp"
 #include "comm/mpi/environment.hpp"
 #include "comm/mpi/mpi_communicator.hpp"
+#include "src/core/cuda.hpp"
 
 namespace {
 
@@ -95,16 +100,60 @@ void run(Communicator& ranks, std::int64_t bytes) {
   }
 }
 
+/// On the GPUs of the machines, one a rank.
+void run_on_gpus(Communicator& host, const std::vector<std::int64_t>& sizes) {
+  const cuda::Status status = cuda::status();
+  const int gpu = local_rank(host);
+  if (status.devices <= gpu) {
+    throw UsageError(fmt::format("--device cuda: {}",
+                                 status.devices == 0 ? status.reason
+                                                     : fmt::format("rank {} needs GPU {} of its machine, which has {}",
+                                                                   host.rank(), gpu, status.devices)));
+  }
+  cuda::use(gpu);
+  {
+    const auto gpus = make_nccl(host);
+    for (std::int64_t bytes : sizes) benchmarks::measure_gpu_all_reduce(host, *gpus, bytes);
+  }
+  Pool::cuda().trim();
+  Pool::pinned().trim();
+}
+
+struct Options {
+  bool on_gpus = false;
+  std::vector<std::int64_t> sizes;  ///< bytes
+};
+
+Options parse(const std::vector<std::string>& words) {
+  constexpr const char* kUsage = "usage: all_reduce_benchmark [--device cpu|cuda] [MB ...]";
+  Options options;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--device") {
+      const std::string device = ++i < words.size() ? words[i] : "";
+      if (device != "cpu" && device != "cuda") throw UsageError(kUsage);
+      options.on_gpus = device == "cuda";
+      continue;
+    }
+    const std::int64_t megabytes = std::atoll(words[i].c_str());
+    if (megabytes < 1) throw UsageError(kUsage);
+    options.sizes.push_back(megabytes << 20);
+  }
+  if (options.sizes.empty()) options.sizes = {1 << 20, 16 << 20, 64 << 20};
+  return options;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   Environment environment(argc, argv);
   try {
     const auto ranks = make_mpi();
-    std::vector<std::int64_t> megabytes;
-    for (int i = 1; i < argc; ++i) megabytes.push_back(std::atoll(argv[i]));
-    if (megabytes.empty()) megabytes = {1, 16, 64};
-    for (std::int64_t size : megabytes) run(*ranks, size << 20);
+    const Options options = parse({argv + 1, argv + argc});
+    if (options.on_gpus) {
+      run_on_gpus(*ranks, options.sizes);
+    } else {
+      for (std::int64_t bytes : options.sizes) run(*ranks, bytes);
+    }
     return 0;
   } catch (const Error& error) {
     fmt::print(stderr, "all_reduce_benchmark: {}\n", error.what());

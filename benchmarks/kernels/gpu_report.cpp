@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::array kTypes{DType::fp16, DType::bf16, DType::fp32};
 constexpr int kWarmUp = 3, kRounds = 9;
-constexpr double kRoundSeconds = 10e-3;  ///< calls of a round take at least so long together
+constexpr double kRoundSeconds = 10e-3;  ///< calls of a round take about so long together
 
 /// Largest difference between the two devices, of the largest value: results are sums in another order, rounded to
 /// their type. The tests compare each element by a sharper rule.
@@ -21,8 +21,8 @@ double tolerance(DType type) {
   return type == DType::fp16 ? 0x1p-8 : 0x1p-5;
 }
 
-/// Seconds of one call on a GPU, by events: the median of nine rounds.
-double seconds(const Stream& stream, const std::function<void()>& call) {
+/// Seconds of one call on a GPU, by events: the median of nine rounds; `once`: of a single one.
+double seconds(const Stream& stream, const std::function<void()>& call, bool once) {
   Event begin(stream.device(), true), end(stream.device(), true);
   const auto time = [&](std::int64_t calls) {
     begin.record(stream);
@@ -31,6 +31,7 @@ double seconds(const Stream& stream, const std::function<void()>& call) {
     end.synchronize();
     return std::max(end.seconds_since(begin), 1e-9) / static_cast<double>(calls);
   };
+  if (once) return time(1);
   const auto calls = static_cast<std::int64_t>(std::clamp(kRoundSeconds / time(kWarmUp), 1.0, 1000.0));
   std::array<double, kRounds> rounds{};
   for (double& round : rounds) round = time(calls);
@@ -63,18 +64,20 @@ struct Ceilings {
   std::array<double, 3> flops{};  ///< a second, of kTypes, by large products
   double launch = 0;              ///< seconds from one empty kernel to the next
 
-  Ceilings(Stream& stream, const Sizes& sizes) {
+  Ceilings(Stream& stream, const Sizes& sizes, bool once) {
     Operands operands(stream);
     const Tensor from = operands.in({4 * sizes.elements}, DType::fp32);
     const Tensor to = operands.out(from.shape(), DType::fp32);
-    bytes = 2.0 * static_cast<double>(from.bytes()) / seconds(stream, [&] { copy(stream, from, to); });
+    bytes = 2.0 * static_cast<double>(from.bytes()) /
+            seconds(
+                stream, [&] { copy(stream, from, to); }, once);
     for (std::size_t i = 0; i < kTypes.size(); ++i) {
       Operands own(stream);
       const Case product = product_case(sizes.product, sizes.product, sizes.product, kTypes[i]);
-      flops[i] = product.operations / seconds(stream, product.make(own));
+      flops[i] = product.operations / seconds(stream, product.make(own), once);
     }
     Operands tiny(stream);
-    launch = seconds(stream, gradient_cases({.elements = 8}, DType::fp16).back().make(tiny));
+    launch = seconds(stream, gradient_cases({.elements = 8}, DType::fp16).back().make(tiny), once);
   }
   void print() const {
     fmt::print("ceilings: copy {:.1f} GB/s, matrix products", bytes / 1e9);
@@ -88,34 +91,55 @@ struct Ceilings {
   }
 };
 
-void measure(Stream& stream, const Case& one, std::size_t type, const Ceilings& ceilings) {
+void measure(Stream& stream, const Case& one, std::size_t type, const Ceilings& ceilings, bool once) {
   Operands operands(stream);
-  const double taken = seconds(stream, one.make(operands));
+  const double taken = seconds(stream, one.make(operands), once);
   fmt::print("{:<5} {:<22} {:<30} {:10.1f} us {:8.1f} GB/s {:8.1f} TFLOP/s  {:.2f}\n", name_of(kTypes[type]), one.name,
              one.shape, taken * 1e6, one.bytes / taken / 1e9, one.operations / taken / 1e12,
              ceilings.floor_seconds(one, type) / taken);
 }
 
-}  // namespace
+/// Memory of one case is of no use to the next, which has other sizes.
+void give_back_memory() {
+  Pool::cuda().trim();
+  Pool::pinned().trim();
+}
 
-void report_gpu(const Sizes& small, const Sizes& large) {
-  fmt::print("{}, {}\n", cuda::device_name(), cuda::versions());
-  Stream host, gpu(Pool::cuda());
+void verify_all(Stream& gpu, const Sizes& sizes) {
+  Stream host;
   int verified = 0;
   for (const DType type : kTypes) {
-    for (const Case& one : all_cases(small, type)) {
+    for (const Case& one : all_cases(sizes, type)) {
       verify(host, gpu, one, type);
       ++verified;
     }
   }
   fmt::print("{} cases agree with the CPU\n", verified);
-  const Ceilings ceilings(gpu, large);
+}
+
+void measure_all(Stream& gpu, const Sizes& sizes, bool once) {
+  const Ceilings ceilings(gpu, sizes, once);
   ceilings.print();
   fmt::print("{:<5} {:<22} {:<30} {:>13} {:>13} {:>16}  share of the ceiling\n", "type", "kernel", "shape", "time",
              "useful bytes", "operations");
   for (std::size_t type = 0; type < kTypes.size(); ++type) {
-    for (const Case& one : all_cases(large, kTypes[type])) measure(gpu, one, type, ceilings);
+    for (const Case& one : all_cases(sizes, kTypes[type])) {
+      give_back_memory();
+      measure(gpu, one, type, ceilings, once);
+    }
   }
+}
+
+}  // namespace
+
+void report_gpu(const Sizes& verified, const Sizes& timed, bool once) {
+  fmt::print("{}, {}\n", cuda::device_name(0), cuda::versions());
+  {
+    Stream gpu(Pool::cuda());
+    verify_all(gpu, verified);
+    measure_all(gpu, timed, once);
+  }
+  give_back_memory();
 }
 
 }  // namespace mpdist::benchmarks

@@ -18,7 +18,7 @@ constexpr Sizes kSmall{.elements = 10007 * 2, .segments = 3, .images = 2, .divis
 
 constexpr const char* kUsage =
     "usage: kernels_benchmark [--device auto|cpu|cuda] [--small | --floors]\n"
-    "  --small   a GPU's cases at the sizes that are verified: to try the program, times mean nothing\n"
+    "  --small   a GPU's cases once, at the sizes that are verified: to try the program, times mean nothing\n"
     "  --floors  prints bytes, operations and floor of each case on an H100, runs nothing\n";
 
 struct Options {
@@ -58,7 +58,7 @@ void run(const Options& options) {
   if (options.floors) return print_floors(kLarge);
   if (!takes_gpu(options.device)) return report_cpu();
   cuda::use(0);
-  report_gpu(kSmall, options.small ? kSmall : kLarge);
+  report_gpu(kSmall, options.small ? kSmall : kLarge, options.small);
 }
 
 }  // namespace

@@ -9,9 +9,9 @@ namespace mpdist::benchmarks {
 /// cache.
 void report_cpu();
 
-/// Every kernel on the GPU in use: verified against the CPU half at `small` sizes, then timed at `large` ones against
-/// the copy bandwidth and the matrix peak of the same run.
-void report_gpu(const Sizes& small, const Sizes& large);
+/// Every kernel on the GPU in use: verified against the CPU half at one set of sizes, then timed at another against the
+/// copy bandwidth and the matrix peak of the same run; `once`: by single calls.
+void report_gpu(const Sizes& verified, const Sizes& timed, bool once);
 
 /// A Markdown table of bytes, operations and floor of every case on an H100, by the numbers of its data sheet: nothing
 /// is run.

@@ -42,7 +42,7 @@ class Run:
 
     def __init__(self, options, config, ranks, settings):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mpdist-scaling-"))
-        command = ["mpirun", "-np", str(ranks), options.mpdist, str(config)]
+        command = [os.environ.get("MPIEXEC", "mpirun"), "-n", str(ranks), options.mpdist, str(config)]
         for key, value in {"run.output": str(self.folder / "out"), **settings}.items():
             command += ["--set", "%s=%s" % (key, json.dumps(value) if not isinstance(value, str) else value)]
         self.events, self._read = [], 0

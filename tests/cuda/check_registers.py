@@ -86,7 +86,10 @@ def read(objects):
         if not log.is_file():
             wrong.append("%s: %s is missing: was it compiled through keep_ptxas_output.sh?" % (name, log.name))
             continue
-        found, warnings = parse(log.read_text(encoding="utf-8"))
+        text = log.read_text(encoding="utf-8")
+        if "ptxas info" not in text:
+            wrong.append("%s: ptxas said nothing: was it compiled with -Xptxas=-v?" % log)
+        found, warnings = parse(text)
         for function, by_architecture in found.items():
             for architecture, use in by_architecture.items():
                 uses.setdefault(function, {}).setdefault(architecture, Use()).join(use)

@@ -71,6 +71,9 @@ class CheckRegisters(unittest.TestCase):
     def test_a_missing_file(self):
         self.assert_fails("twice.cu.o.ptxas is missing")
 
+    def test_an_empty_file(self):
+        self.assert_fails("ptxas said nothing", "\n")
+
     def test_no_kernel_at_all(self):
         self.assert_fails("no kernel found", "ptxas info    : 0 bytes gmem\n")
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests of the CUDA backend have names that begin with "cuda."; they run on the software GPU of tests/software_gpu where
 # MPDIST_SOFTWARE_GPU is on, else on the GPUs of this machine. Tests named "software_gpu." are about the former alone.
+# One that needs several GPUs says so by the label gpus_2, gpus_3, gpus_4 or gpus_8.
 option(MPDIST_SOFTWARE_GPU "Run the tests of the CUDA backend on the software GPU" OFF)
 
 # Everything that tests named "cuda." and "software_gpu." need.
