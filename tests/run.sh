@@ -9,12 +9,13 @@ cd "$(dirname "$0")/.."
 
 passed=0 failed=0 skipped=0 status=0 left_undone=
 
-# suite PRESET TARGET [ctest arguments]: builds a target of a preset, runs its tests and adds to the counts.
+# suite PRESET TARGETS [ctest arguments]: builds targets of a preset, runs its tests and adds to the counts.
 suite() {
-  preset=$1 target=$2
+  preset=$1 targets=$2
   shift 2
   say "building build/$preset"
-  cmake --build --preset "$preset" --target "$target"
+  # shellcheck disable=SC2086
+  cmake --build --preset "$preset" --target $targets
   say "testing build/$preset"
   log=build/$preset/tests.log
   ctest --preset "$preset" --no-tests=error -j 2 "$@" 2>&1 | tee "$log" || status=$?
@@ -46,24 +47,16 @@ fetch_onednn3() {
   cp -R build/wheels/open/*.data/data/. build/onednn3/ && [ -e build/onednn3/include/dnnl.hpp ]
 }
 
-# cuda_backend: the tests that need a GPU, on the software GPU; the CPU's are not run again.
-cuda_backend() {
-  mkdir -p build
-  cmake --preset software-gpu -DMPDIST_CUDA=AUTO | tee build/software-gpu.configure.log
-  reason=$(sed -n 's/^-- CUDA backend: left out (\(.*\))$/\1/p' build/software-gpu.configure.log)
-  if [ -n "$reason" ]; then
-    not_run "the CUDA backend and its tests on the software GPU: $reason"
-  else
-    suite software-gpu gpu_tests -R '^(cuda|software_gpu)\.'
-  fi
-}
-
 # shellcheck disable=SC2086
 install_packages $MPDIST_PACKAGES $MPDIST_TEST_PACKAGES
 mpi_environment
-cmake --preset ci
-suite ci all
-cuda_backend
+mkdir -p build
+cmake --preset ci | tee build/configure.log
+reason=$(sed -n 's/^-- CUDA backend: left out (\(.*\))$/\1/p' build/configure.log)
+if [ -z "$reason" ]; then suite ci "all gpu_tests"; else
+  not_run "the CUDA backend and its tests on the software GPU: $reason"
+  suite ci all
+fi
 
 if [ "${1-ci}" = all ]; then
   # shellcheck disable=SC2086
