@@ -13,8 +13,8 @@
 
 namespace software_gpu::ptx {
 
-/// Turns an entry function into a kernel: places registers and variables, puts called functions in place of their calls,
-/// decodes every statement.
+/// Turns an entry function into a kernel: places registers and variables, puts called functions in place of their
+/// calls, decodes every statement.
 class Assembler final : public OperandResolver {
  public:
   /// `global_addresses`: of the module's variables, 0 for those that are not in global memory.
@@ -38,7 +38,7 @@ class Assembler final : public OperandResolver {
     std::vector<std::uint32_t> starts;     ///< index in the code of each statement, and of the end
     std::vector<std::pair<std::uint32_t, std::string>> branches;
     std::vector<std::pair<std::uint32_t, std::string>> indexed_branches;
-    std::vector<std::uint32_t> returns;    ///< branches to the end
+    std::vector<std::uint32_t> returns;  ///< branches to the end
     int depth = 0;
   };
 

@@ -33,7 +33,9 @@ std::size_t Builder::take_one_of(std::initializer_list<std::string_view> modifie
   fail("a modifier is missing");
 }
 
-Type Builder::type(std::size_t i) const { return i < types_.size() ? types_[i] : Type::none; }
+Type Builder::type(std::size_t i) const {
+  return i < types_.size() ? types_[i] : Type::none;
+}
 
 const Operand& Builder::operand(std::size_t i) const {
   if (i >= statement.operands.size()) fail("an operand is missing");
@@ -41,8 +43,8 @@ const Operand& Builder::operand(std::size_t i) const {
 }
 
 void Builder::destination(std::size_t i, std::size_t width) {
-  x.destination = operand(i).kind == Operand::Kind::sink ? resolver.scratch(width)
-                                                         : resolver.resolve(operand(i), width, true);
+  x.destination =
+      operand(i).kind == Operand::Kind::sink ? resolver.scratch(width) : resolver.resolve(operand(i), width, true);
 }
 
 void Builder::source(std::size_t to, std::size_t i, std::size_t width) {
@@ -53,7 +55,9 @@ void Builder::predicate_destination(std::size_t i) {
   x.destination = operand(i).kind == Operand::Kind::sink ? resolver.scratch(0) : resolver.resolve_predicate(operand(i));
 }
 
-void Builder::predicate_source(std::size_t to, std::size_t i) { x.source[to] = resolver.resolve_predicate(operand(i)); }
+void Builder::predicate_source(std::size_t to, std::size_t i) {
+  x.source[to] = resolver.resolve_predicate(operand(i));
+}
 
 std::size_t Builder::loose_source(std::size_t to, std::size_t i, std::size_t width) {
   const std::size_t actual = std::max(width, resolver.register_width(operand(i)));
@@ -114,8 +118,9 @@ Decoder find_decoder(std::string_view opcode, Type type) {
   } else if (is_float(type)) {
     if (const Decoder found = search(single_and_double_decoders())) return found;
   }
-  for (const auto* table : {&move_decoders(), &comparison_decoders(), &conversion_decoders(), &approximate_decoders(),
-                            &memory_decoders(), &atomic_decoders(), &exchange_decoders(), &control_decoders()}) {
+  for (const auto* table :
+       {&move_decoders(), &comparison_decoders(), &selection_decoders(), &carry_decoders(), &conversion_decoders(),
+        &approximate_decoders(), &memory_decoders(), &atomic_decoders(), &exchange_decoders(), &control_decoders()}) {
     if (const Decoder found = search(*table)) return found;
   }
   if (is_float(type)) return nullptr;

@@ -22,7 +22,8 @@ TEST(PtxParser, ErrorsNameTheLine) {
   EXPECT_EQ(error_of(kHead + ".entry k()\n{\n.reg .b32 %r<2>;\nmov.u32 %r1, %r7;\n}\n"),
             "file.ptx:7: %r7 is not declared, near ';'");
   EXPECT_EQ(error_of(kHead + ".entry k()\n{\nmov.u32 5 6;\n}\n"), "file.ptx:6: ';' was expected, near '6'");
-  EXPECT_EQ(error_of(kHead + ".entry k()\n{\n.reg .b32 %r;\n@%r ret;\n}\n"), "file.ptx:7: %r is no predicate, near 'ret'");
+  EXPECT_EQ(error_of(kHead + ".entry k()\n{\n.reg .b32 %r;\n@%r ret;\n}\n"),
+            "file.ptx:7: %r is no predicate, near 'ret'");
   EXPECT_EQ(error_of(kHead + ".entry k()\n{\nret;\n"), "file.ptx:7: an instruction was expected, near the end");
   EXPECT_EQ(error_of(kHead + ".entry k()\n{\n.reg .b128 %r;\n}\n"),
             "file.ptx:6: registers of type .b128 are not supported, near '%r'");
@@ -35,12 +36,14 @@ TEST(PtxParser, ErrorsNameTheLine) {
 }
 
 TEST(PtxParser, Declarations) {
-  const ptx::Module module = ptx::parse(kHead +
-      "\t// a comment\n.file 1 \"/some/where/file.cu\"\n.extern .shared .align 16 .b8 dynamic[];\n"
-      ".const .align 4 .b8 table[4] = {1, 2};\n.global .f32 x = 0f3F800000;\n.global .u16 grid[2][3];\n"
-      ".visible .entry k(.param .align 8 .b8 big[48], .param .u64 .ptr .global .align 4 p)\n.maxntid 64, 2, 1\n"
-      ".minnctapersm 2\n{\n.reg .b32 %r<3>;\n.loc 1 12 3\n{.reg.b32 %r1; mov.u32 %r1, 1;}\n"
-      ".loc 1 30 3, function_name $L__info_string0, inlined_at 1 13 7\nadd.u32 %r1, %r1, %r2;\n$L_1:\nret;\n}\n", "m");
+  const ptx::Module module = ptx::parse(
+      kHead +
+          "\t// a comment\n.file 1 \"/some/where/file.cu\"\n.extern .shared .align 16 .b8 dynamic[];\n"
+          ".const .align 4 .b8 table[4] = {1, 2};\n.global .f32 x = 0f3F800000;\n.global .u16 grid[2][3];\n"
+          ".visible .entry k(.param .align 8 .b8 big[48], .param .u64 .ptr .global .align 4 p)\n.maxntid 64, 2, 1\n"
+          ".minnctapersm 2\n{\n.reg .b32 %r<3>;\n.loc 1 12 3\n{.reg.b32 %r1; mov.u32 %r1, 1;}\n"
+          ".loc 1 30 3, function_name $L__info_string0, inlined_at 1 13 7\nadd.u32 %r1, %r1, %r2;\n$L_1:\nret;\n}\n",
+      "m");
   ASSERT_EQ(module.variables.size(), 4u);
   EXPECT_TRUE(module.variables[0].dynamic);
   EXPECT_EQ(module.variables[1].initial.size(), 2u);
@@ -68,7 +71,8 @@ TEST(PtxParser, UnknownInstructionsStop) {
     EXPECT_NE(outcome.errors.find("software GPU: unsupported: " + line), std::string::npos) << outcome.errors;
   };
   expect_unsupported("wmma.load.a %r0, %r1;", "u.ptx:16: 'wmma.load.a %r0, %r1;' (instruction)");
-  expect_unsupported("add.u32.strange %r0, %r1, %r2;", "u.ptx:16: 'add.u32.strange %r0, %r1, %r2;' (modifier .strange)");
+  expect_unsupported("add.u32.strange %r0, %r1, %r2;",
+                     "u.ptx:16: 'add.u32.strange %r0, %r1, %r2;' (modifier .strange)");
   expect_unsupported("add.u32 %r0, %h1, %r2;", "u.ptx:16: width of an operand of add.u32 %r0, %h1, %r2;");
   expect_unsupported("add.u32 %r0, %r1;", "u.ptx:16: 'add.u32 %r0, %r1;' (an operand is missing)");
   expect_unsupported("call printf_like, ();", "u.ptx:16: call of printf_like");
@@ -77,7 +81,8 @@ TEST(PtxParser, UnknownInstructionsStop) {
 }
 
 TEST(PtxParser, NamesOfKernels) {
-  EXPECT_EQ(readable_name("_ZN6mpdist7kernels4cuda12_GLOBAL__N_117adamw_step_kernelIfEEvPT_S5_i"), "adamw_step_kernel<float>");
+  EXPECT_EQ(readable_name("_ZN6mpdist7kernels4cuda12_GLOBAL__N_117adamw_step_kernelIfEEvPT_S5_i"),
+            "adamw_step_kernel<float>");
   EXPECT_EQ(readable_name("plain"), "plain");
 }
 

@@ -19,7 +19,8 @@ class Races : public ::testing::Test {
     current = block;
     barriers = barrier;
   }
-  bool access(int thread, AccessKind kind, int lanes = 1, std::size_t bytes = 4, std::size_t offset = 0, bool shared = false) {
+  bool access(int thread, AccessKind kind, int lanes = 1, std::size_t bytes = 4, std::size_t offset = 0,
+              bool shared = false) {
     CellAccess a;
     a.offset = offset;
     a.bytes = bytes;
