@@ -141,6 +141,10 @@ KERNEL local_out_of_bounds(float* out, int far) {
   for (int i = 0; i < 8; ++i) local[(i + far) & 7] = static_cast<float>(i);
   out[threadIdx.x] = local[far];
 }
+KERNEL endless(volatile float* out) {
+  while (out[0] == 1) {
+  }
+}
 KERNEL float_atomic(float* out) {
   atomicAdd(out, 1.0f);
 }

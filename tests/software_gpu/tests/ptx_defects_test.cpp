@@ -128,6 +128,7 @@ TEST(PtxDefects, Others) {
   expect_defect("float-atomic", {"float_atomic"});
   expect_sound({"integer_atomic", 3});
   expect_sound({"trapped"});
+  expect_reported("endless-loop: endless", schedule("random"), [] { launch({"endless", 1, 1}); });
   expect_reported("trap", schedule("random"), [] {
     load();
     const Array<float> out(std::vector<float>(64, 2.0f));
