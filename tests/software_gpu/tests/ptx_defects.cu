@@ -120,6 +120,13 @@ KERNEL misaligned(const float* in, float* out) {
 KERNEL copy(const float* in, float* out) {
   out[threadIdx.x] = in[threadIdx.x];
 }
+/// In place although both pointers are __restrict__: the second load may come from a cache that does not see the
+/// writes.
+KERNEL in_place(const float* __restrict__ in, float* __restrict__ out) {
+  out[threadIdx.x] = in[threadIdx.x] + 1;
+  __syncthreads();
+  out[64 + threadIdx.x] = in[threadIdx.x ^ 1];
+}
 KERNEL uninitialised_shared(float* out) {
   __shared__ float s[64];
   if (threadIdx.x < 32) s[threadIdx.x] = 1;
