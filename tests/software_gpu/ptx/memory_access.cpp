@@ -208,7 +208,7 @@ void take_hints(Builder& b) {
                            "cv",
                            "wb",
                            "wt",
-                           "nc",
+
                            "volatile",
                            "weak",
                            "L1::no_allocate",
