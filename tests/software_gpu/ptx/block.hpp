@@ -18,15 +18,16 @@ class Block {
   /// Runs the block at `position`; `number` counts the blocks of the launch in the order in which they run, from 1.
   void run(dim3 position, std::uint32_t number);
 
-  /// Checks an access of consecutive lanes to adjoining bytes and notes it. Returns where the bytes are, or null after a
-  /// report. `after`: the bytes that a write puts there.
+  /// Checks an access of consecutive lanes to adjoining bytes and notes it. Returns where the bytes are, or null after
+  /// a report. `after`: the bytes that a write puts there.
   struct Access {
     int lane = 0, lanes = 1;
     std::uint64_t address = 0;
-    std::size_t bytes = 4;        ///< a lane
+    std::size_t bytes = 4;  ///< a lane
     bool shared_address = false;
     AccessKind kind = AccessKind::read;
     const std::byte* after = nullptr;
+    bool read_only = false;  ///< ld.global.nc: nobody may have written there in this launch
   };
   std::byte* access(Warp& warp, Space space, const Access& access);
 
@@ -58,6 +59,7 @@ class Block {
   Warp* choose();
   void turn(Warp& warp, int instructions);
   bool straight(Warp& warp, Group& group, int& instructions, bool forced);
+  bool divert(Warp& warp, Group& group, const Instruction& x, Mask lanes, bool forced);
   bool converged(Warp& warp, const Group& group, Mask lanes, Mask needed, bool forced);
   void branch(Warp& warp, Group& group, const Instruction& x, Mask lanes);
   void indexed_branch(Warp& warp, Group& group, const Instruction& x, Mask lanes);
@@ -73,6 +75,7 @@ class Block {
   std::byte* global(Warp& warp, const Access& access);
   Stamp stamp(Warp& warp, int lane);
   CellAccess cell_access(Warp& warp, const Access& access, std::size_t offset, const std::byte* before);
+  void check_read_only(Warp& warp, const Access& access, const Cells& cells, std::size_t offset);
   void report_conflict(std::string_view kind, Warp& warp, const Access& access, const Conflict& conflict);
 
   std::vector<std::byte> register_file_;
@@ -82,7 +85,7 @@ class Block {
   std::array<Barrier, 16> barriers_;
   std::uint32_t number_ = 0;
   std::uint32_t barrier_count_ = 0;
-  std::uint32_t interval_ = 0;       ///< of warps that have not synchronised since the last barrier
+  std::uint32_t interval_ = 0;  ///< of warps that have not synchronised since the last barrier
   Stamp block_floor_ = 0, barrier_floor_ = 0;
   std::uint64_t instruction_limit_ = 0;
 };

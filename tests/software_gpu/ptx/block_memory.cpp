@@ -22,10 +22,14 @@ std::byte* Block::access(Warp& warp, Space space, const Access& wanted) {
     return nullptr;
   }
   switch (space) {
-    case Space::shared: return shared(warp, at);
-    case Space::local: return local(warp, at);
-    case Space::parameter: return parameter(warp, at);
-    default: return global(warp, at);
+    case Space::shared:
+      return shared(warp, at);
+    case Space::local:
+      return local(warp, at);
+    case Space::parameter:
+      return parameter(warp, at);
+    default:
+      return global(warp, at);
   }
 }
 
@@ -106,6 +110,15 @@ std::byte* Block::parameter(Warp& warp, const Access& at) {
   return launch.parameters.data() + at.address;
 }
 
+/// The cache behind ld.global.nc does not see what the launch itself writes; nvcc uses it for `const __restrict__`
+/// data.
+void Block::check_read_only(Warp& warp, const Access& at, const Cells& cells, std::size_t offset) {
+  const std::size_t total = at.shared_address ? at.bytes : at.bytes * static_cast<std::size_t>(at.lanes);
+  Stamp written = 0;
+  for (std::size_t i = offset >> cells.shift; i <= (offset + total - 1) >> cells.shift; ++i) written |= cells.write[i];
+  if (written != 0) launch.report("read-only-load", warp, at.lane, "of bytes that this launch has written");
+}
+
 std::byte* Block::global(Warp& warp, const Access& at) {
   const std::size_t total = at.shared_address ? at.bytes : at.bytes * static_cast<std::size_t>(at.lanes);
   Region* region = launch.find_region(warp, at.lane, at.address, at.bytes);
@@ -127,14 +140,15 @@ std::byte* Block::global(Warp& warp, const Access& at) {
     const std::size_t from = offset + static_cast<std::size_t>(done) * at.bytes;
     Access part = at;
     part.lane = at.lane + done;
-    part.lanes = at.shared_address ? at.lanes
-                                   : std::min(at.lanes - done, static_cast<int>((kPage - from % kPage) / at.bytes));
+    part.lanes =
+        at.shared_address ? at.lanes : std::min(at.lanes - done, static_cast<int>((kPage - from % kPage) / at.bytes));
     part.after = at.after == nullptr ? nullptr : at.after + static_cast<std::size_t>(done) * at.bytes;
+    if (at.read_only) check_read_only(warp, part, region->page(from), from % kPage);
     CellAccess cells = cell_access(warp, part, from % kPage, region->footprint.bytes + from);
     const Conflict conflict = note_access(region->page(from), cells, launch.intervals);
     if (conflict.earlier != 0) {
-      const bool same_block = conflict.earlier != kManyBlocks &&
-                              launch.intervals[conflict.earlier >> kIntervalShift].block == number_;
+      const bool same_block =
+          conflict.earlier != kManyBlocks && launch.intervals[conflict.earlier >> kIntervalShift].block == number_;
       report_conflict(same_block ? "thread-race" : "block-race", warp, part, conflict);
     }
     done += part.lanes;
