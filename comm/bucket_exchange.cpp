@@ -17,19 +17,20 @@ std::vector<Bucket> make_buckets(const ParameterStore& store, std::int64_t eleme
     ++open.parameters;
     if (last || open.elements * element_bytes >= (buckets.empty() ? first_bytes : bucket_bytes)) {
       buckets.push_back(open);
-      open = {.begin = end};
+      open = {.index = open.index + 1, .begin = end, .first = static_cast<int>(i) + 1};
     }
   }
   return buckets;
 }
 
-BucketExchange::BucketExchange(std::vector<Bucket> buckets, std::function<void(const Bucket&)> exchange, bool overlap)
-    : buckets_(std::move(buckets)), exchange_(std::move(exchange)) {
-  for (std::size_t i = 0; i < buckets_.size(); ++i) {
-    bucket_of_.insert(bucket_of_.end(), static_cast<std::size_t>(buckets_[i].parameters), static_cast<int>(i));
-    missing_.push_back(buckets_[i].parameters);
+BucketExchange::BucketExchange(std::vector<Bucket> buckets, std::function<void(const Bucket&)> exchange,
+                               ExchangeTime time)
+    : buckets_(std::move(buckets)), exchange_(std::move(exchange)), time_(time) {
+  for (const Bucket& bucket : buckets_) {
+    bucket_of_.insert(bucket_of_.end(), static_cast<std::size_t>(bucket.parameters), bucket.index);
+    missing_.push_back(bucket.parameters);
   }
-  if (overlap) thread_ = std::thread([this] { serve(); });
+  if (time_ == ExchangeTime::in_own_thread) thread_ = std::thread([this] { serve(); });
 }
 
 BucketExchange::~BucketExchange() {
@@ -50,7 +51,11 @@ void BucketExchange::complete(int index) {
 void BucketExchange::note_ready() {
   const std::size_t before = complete_;
   while (complete_ < buckets_.size() && missing_[complete_] == 0) ++complete_;
-  if (complete_ == before || !thread_.joinable()) return;
+  if (complete_ == before || time_ == ExchangeTime::at_end) return;
+  if (time_ == ExchangeTime::at_once) {
+    for (std::size_t i = before; i < complete_; ++i) exchange_(buckets_[i]);
+    return;
+  }
   {
     const std::lock_guard lock(mutex_);
     ready_ = complete_;
@@ -60,12 +65,12 @@ void BucketExchange::note_ready() {
 
 void BucketExchange::finish() {
   require(complete_ == buckets_.size(), "bucket exchange: {} of {} buckets complete", complete_, buckets_.size());
-  if (thread_.joinable()) {
+  if (time_ == ExchangeTime::in_own_thread) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return failure_ || done_ == buckets_.size(); });
     if (failure_) std::rethrow_exception(failure_);
     ready_ = done_ = 0;
-  } else {
+  } else if (time_ == ExchangeTime::at_end) {
     for (const Bucket& bucket : buckets_) exchange_(bucket);
   }
   complete_ = 0;

@@ -7,9 +7,16 @@
 #include <string>
 #include <vector>
 
+#include "src/core/error.hpp"
+#include "src/core/stream.hpp"
 #include "src/core/tensor.hpp"
 
 namespace mpdist::comm {
+
+/// Ranks can no longer exchange: a link, another rank or the library below gave up. Trying again may help: exit 75.
+struct ExchangeError : Error {
+  explicit ExchangeError(const std::string& message) : Error(ExitCode::retry, message) {}
+};
 
 /// Memory that the ranks of one node may read and write in place, or private memory where they cannot share. Zero at
 /// first.
@@ -36,13 +43,14 @@ enum class Delivery : unsigned char {
 };
 
 /// What every backend can do: one process group and its collectives. Every call is collective over all ranks, in the
-/// same order on each, and blocks until this rank's part is complete. Errors throw LibraryError.
+/// same order on each, and blocks until this rank's part is complete; but the all-reduces on a GPU are enqueued on
+/// stream(). Errors throw LibraryError, or ExchangeError where trying again may help.
 class Communicator {
  public:
   virtual ~Communicator() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  virtual const std::string& name() const = 0;        ///< "self", "mpi"
+  virtual const std::string& name() const = 0;        ///< "self", "mpi", "nccl"
   virtual const std::vector<int>& nodes() const = 0;  ///< [size] node number of each rank, numbered by first rank
   virtual const std::vector<std::string>& hosts() const = 0;  ///< [size] host name of each rank
 
@@ -56,7 +64,16 @@ class Communicator {
   /// sum.
   virtual void merge_lanes(std::span<std::int64_t> lanes, std::size_t minimum_lanes) = 0;
 
-  /// Collective. Memory for gradients: in a node-wide shared window where it fits, else private (one line in the log).
+  /// What the all-reduces are ordered on; its device is where their memory lies. On the CPU they have finished when
+  /// they return. On a GPU this stream waits for the event of whoever wrote the buffer, and whoever reads the result
+  /// waits for an event recorded on this stream.
+  virtual Stream& stream() = 0;
+  /// Returns when `event` has happened. Throws ExchangeError as soon as an exchange is known to have failed: what comes
+  /// after it never happens.
+  virtual void wait(const Event& event) { event.synchronize(); }
+
+  /// Collective. Memory for gradients: on the CPU in a node-wide shared window where it fits, else private (one line in
+  /// the log).
   virtual std::unique_ptr<SharedBuffer> allocate_shared(std::size_t bytes) = 0;
 
   /// Sum over ranks of elements [begin, begin+count) of the array (element type `wire`) at the start of each rank's
@@ -67,7 +84,8 @@ class Communicator {
   /// one buffer.
   virtual const std::byte* tree_all_reduce(SharedBuffer& buffer, std::int64_t begin, std::int64_t count, DType wire,
                                            Delivery delivery) = 0;
-  /// The library's own sum (MPI_Allreduce): reproducible only at equal size(). In place in this rank's part.
+  /// The library's own sum (MPI_Allreduce, ncclAllReduce): reproducible only at equal size(). In place in this rank's
+  /// part.
   virtual const std::byte* library_all_reduce(SharedBuffer& buffer, std::int64_t begin, std::int64_t count,
                                               DType wire) = 0;
 

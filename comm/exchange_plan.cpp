@@ -10,6 +10,12 @@ constexpr std::int64_t kSliceAlignment = 32;  // elements: a cache line of the 1
 
 }  // namespace
 
+std::pair<std::int64_t, std::int64_t> slice_range(int slice, int slices, std::int64_t count) {
+  const std::int64_t lines = (count + kSliceAlignment - 1) / kSliceAlignment;
+  const std::int64_t length = (lines + slices - 1) / slices * kSliceAlignment;
+  return {std::min(count, slice * length), std::min(count, (slice + 1) * length)};
+}
+
 ExchangePlan::ExchangePlan(const std::vector<int>& nodes) : tree_(static_cast<int>(nodes.size())), node_of_(nodes) {
   members_.resize(static_cast<std::size_t>(*std::max_element(nodes.begin(), nodes.end())) + 1);
   for (int rank = 0; rank < ranks(); ++rank) members_[node_of_[rank]].push_back(rank);
@@ -27,9 +33,7 @@ ExchangePlan::ExchangePlan(const std::vector<int>& nodes) : tree_(static_cast<in
 }
 
 std::pair<std::int64_t, std::int64_t> ExchangePlan::range(int slice, std::int64_t count) const {
-  const std::int64_t lines = (count + kSliceAlignment - 1) / kSliceAlignment;
-  const std::int64_t length = (lines + ranks() - 1) / ranks() * kSliceAlignment;
-  return {std::min(count, slice * length), std::min(count, (slice + 1) * length)};
+  return slice_range(slice, ranks(), count);
 }
 
 }  // namespace mpdist::comm

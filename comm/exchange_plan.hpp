@@ -8,6 +8,10 @@
 
 namespace mpdist::comm {
 
+/// Elements [first, second) of slice `slice` when `count` elements are cut into `slices`: whole cache lines, the last
+/// ones perhaps empty.
+std::pair<std::int64_t, std::int64_t> slice_range(int slice, int slices, std::int64_t count);
+
 /// Who sums and sends what in a tree all-reduce, as data. The elements are cut into one slice per rank; rank i owns
 /// slice i and finishes its tree. On each node exactly one rank, the handler, reads and writes a given slice of the
 /// node's window: the owner where it lives there, else one of the node's ranks in turn. The handler sends the owner one
@@ -26,7 +30,7 @@ class ExchangePlan {
   const std::vector<int>& subtrees(int node) const { return subtrees_[node]; }  ///< tree nodes that `node` covers
   int handler(int node, int slice) const { return handler_[node][slice]; }      ///< a rank of `node`
 
-  /// Elements [first, second) of slice `slice` of `count` elements: whole cache lines, the last ones perhaps empty.
+  /// Elements [first, second) of slice `slice` of `count` elements, one slice a rank.
   std::pair<std::int64_t, std::int64_t> range(int slice, std::int64_t count) const;
 
  private:

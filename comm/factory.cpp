@@ -7,6 +7,7 @@
 
 #include "comm/mpi/environment.hpp"
 #include "comm/mpi/mpi_communicator.hpp"
+#include "comm/nccl/nccl_communicator.hpp"
 
 namespace mpdist::comm {
 
@@ -20,6 +21,16 @@ std::unique_ptr<Communicator> make_communicator(std::string_view backend) {
   if (backend == "self") return make_self();
   if (backend == "mpi") return make_mpi();
   throw UsageError(fmt::format("communicator: expected auto, self or mpi, found \"{}\"", backend));
+}
+
+std::unique_ptr<Communicator> make_nccl(Communicator& host) {
+  return make_nccl(host, NcclOptions());
+}
+
+int local_rank(const Communicator& communicator) {
+  const std::vector<std::string>& hosts = communicator.hosts();
+  const auto mine = hosts.begin() + communicator.rank();
+  return static_cast<int>(std::count(hosts.begin(), mine, *mine));
 }
 
 bool has_spare_cpus(Communicator& communicator, int threads_per_rank) {

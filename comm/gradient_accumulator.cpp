@@ -10,16 +10,16 @@
 namespace mpdist::comm {
 
 GradientAccumulator::GradientAccumulator(const ParameterStore& store, DType wire, std::int64_t local_shards,
-                                         float factor)
+                                         float factor, Pool& pool)
     : local_shards_(local_shards), factor_(factor), shards_added_(store.trainable_parameters().size()) {
   const auto levels = std::countr_zero(static_cast<std::uint64_t>(local_shards));
   for (int level = 0; level < levels; ++level) {
-    pending_.emplace_back(Shape{store.trainable_elements()}, wire, MemoryKind::gradients);
+    pending_.emplace_back(Shape{store.trainable_elements()}, wire, MemoryKind::gradients, pool);
   }
 }
 
-std::int64_t GradientAccumulator::add(Stream& stream, const Parameter& parameter, std::int64_t local_shard,
-                                      const Tensor& gradient, const Tensor& sum) {
+void GradientAccumulator::add(Stream& stream, const Parameter& parameter, std::int64_t local_shard,
+                              const Tensor& gradient, const Tensor& sum, std::int64_t* nonfinite) {
   std::int64_t& added = shards_added_[parameter.index];
   require(local_shard == added && added < local_shards_, "gradient of {}: shard {} of {} expected, found {}",
           parameter.name, added, local_shards_, local_shard);
@@ -30,15 +30,13 @@ std::int64_t GradientAccumulator::add(Stream& stream, const Parameter& parameter
   const auto carry = static_cast<std::size_t>(std::countr_one(static_cast<std::uint64_t>(local_shard)));
   const Tensor target =
       ParameterStore::slice(carry < pending_.size() ? pending_[carry] : sum, parameter).reshaped(flat);
-  std::int64_t nonfinite = 0;
-  kernels::leaf_round(
-      stream, {.gradient = gradient.reshaped(flat), .leaf = target, .factor = factor_, .nonfinite = &nonfinite});
+  kernels::leaf_round(stream,
+                      {.gradient = gradient.reshaped(flat), .leaf = target, .factor = factor_, .nonfinite = nonfinite});
   for (std::size_t level = 0; level < carry; ++level) {
     const Tensor left = ParameterStore::slice(pending_[level], parameter).reshaped(flat);
     kernels::add(stream, {.left = left, .right = target, .out = target});
   }
   ++added;
-  return nonfinite;
 }
 
 GradientAccumulator::State GradientAccumulator::state(const Parameter& parameter) const {

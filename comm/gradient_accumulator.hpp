@@ -13,13 +13,14 @@ namespace mpdist::comm {
 /// only log2(local shards) arrays are held. Each parameter counts for itself.
 class GradientAccumulator {
  public:
-  /// local_shards: a power of two. factor: of LeafRound.
-  GradientAccumulator(const ParameterStore& store, DType wire, std::int64_t local_shards, float factor);
+  /// local_shards: a power of two. factor: of LeafRound. Pending arrays come from `pool`, that of the stream.
+  GradientAccumulator(const ParameterStore& store, DType wire, std::int64_t local_shards, float factor, Pool& pool);
 
   /// Adds shard `local_shard` of the parameter; shards come in order. The last one leaves the sum in the parameter's
-  /// slice of `sum` (an array of the store's layout, wire type). Returns the number of non-finite elements of the leaf.
-  std::int64_t add(Stream& stream, const Parameter& parameter, std::int64_t local_shard, const Tensor& gradient,
-                   const Tensor& sum);
+  /// slice of `sum` (an array of the store's layout, wire type). `nonfinite` (of a HostArray) receives the number of
+  /// non-finite elements of the leaf.
+  void add(Stream& stream, const Parameter& parameter, std::int64_t local_shard, const Tensor& gradient,
+           const Tensor& sum, std::int64_t* nonfinite);
   /// Whether every local shard of the parameter has been added; `none` means that this step has not touched it.
   enum class State : unsigned char { none, partial, complete };
   State state(const Parameter& parameter) const;

@@ -20,10 +20,10 @@
 namespace mpdist::data {
 namespace {
 
-Batch empty_batch(const Shape& image, std::int64_t rows, DType dtype) {
+Batch empty_batch(const Shape& image, std::int64_t rows, DType dtype, Pool& pool) {
   Batch batch;
-  batch.images = Tensor({rows, image[0], image[1], image[2]}, dtype, MemoryKind::data);
-  batch.labels = Tensor({rows}, DType::int32, MemoryKind::data);
+  batch.images = Tensor({rows, image[0], image[1], image[2]}, dtype, MemoryKind::data, pool);
+  batch.labels = Tensor({rows}, DType::int32, MemoryKind::data, pool);
   return batch;
 }
 
@@ -119,7 +119,7 @@ Loader::Impl::Impl(const Dataset& data, Augmentation augment, Sampler samples, L
 }
 
 Batch Loader::Impl::build(std::int64_t k, RowWriter& writer) const {
-  Batch batch = empty_batch(augmentation.image(), options.rows, options.dtype);
+  Batch batch = empty_batch(augmentation.image(), options.rows, options.dtype, *options.pool);
   batch.attempted = k;
   batch.first_position = options.first;
   const std::int64_t first = k * options.global_batch + options.first;
@@ -181,9 +181,9 @@ double Loader::wait_s() const {
 }
 
 Batch evaluation_block(const Dataset& dataset, const Augmentation& augmentation, std::int64_t first, std::int64_t rows,
-                       DType dtype) {
+                       DType dtype, Pool& pool) {
   require(first >= 0 && rows >= 1, "evaluation block of {} rows at {}", rows, first);
-  Batch batch = empty_batch(augmentation.image(), rows, dtype);
+  Batch batch = empty_batch(augmentation.image(), rows, dtype, pool);
   batch.first_position = first;
   RowWriter writer(dataset, augmentation);
   const std::int64_t real = std::clamp<std::int64_t>(dataset.size() - first, 0, rows);

@@ -24,8 +24,9 @@ struct LoaderOptions {
   std::int64_t first = 0;  ///< this rank's part of each batch: positions [first, first+rows)
   std::int64_t rows = 0;
   DType dtype = DType::fp32;
-  std::int64_t workers = 1;   ///< prefetch threads; 0 prepares batches in the calling thread
-  std::int64_t prefetch = 2;  ///< batches prepared ahead; at least one a worker, so that none idles
+  std::int64_t workers = 1;    ///< prefetch threads; 0 prepares batches in the calling thread
+  std::int64_t prefetch = 2;   ///< batches prepared ahead; at least one a worker, so that none idles
+  Pool* pool = &Pool::host();  ///< of the batches: host memory
   std::int64_t ahead() const { return workers == 0 ? 0 : std::max(prefetch, workers); }
 };
 
@@ -49,6 +50,6 @@ class Loader {
 /// Block [first, first+rows) of a data set in data order for evaluation, not augmented; rows past the end are zero
 /// images with label -1.
 Batch evaluation_block(const Dataset& dataset, const Augmentation& augmentation, std::int64_t first, std::int64_t rows,
-                       DType dtype);
+                       DType dtype, Pool& pool = Pool::host());
 
 }  // namespace mpdist::data

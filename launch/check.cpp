@@ -15,6 +15,7 @@
 #include "launch/guard.hpp"
 #include "launch/shared_config.hpp"
 #include "src/checkpoint/folder.hpp"
+#include "src/core/cuda.hpp"
 #include "src/train/datasets.hpp"
 #include "src/train/initial_weights.hpp"
 #include "src/train/memory.hpp"
@@ -65,13 +66,30 @@ void print_model(const train::Config& config, const train::TrainingState& state)
   }
 }
 
-/// The peak of the busiest rank, rehearsed at full size: what peak_bytes at the end of the run will say.
-void print_memory(const train::MemoryForecast& forecast) {
+/// Whether ranks would compute on GPUs.
+bool plans_gpus(const train::Config& config) {
+  return config.run.device == "cuda" || (config.run.device == "auto" && cuda::status().devices > 0);
+}
+
+void print_device(const train::Config& config) {
+  const cuda::Status here = cuda::status();
+  const std::string gpus = here.devices > 0 ? fmt::format("{} here", here.devices) : "none here: " + here.reason;
+  print("device", plans_gpus(config) ? fmt::format("a GPU a rank ({})", gpus) : "the CPU");
+}
+
+/// The peak of the busiest rank, rehearsed at full size on the CPU: what peak_bytes at the end of the run will say.
+void print_memory(const train::MemoryForecast& forecast, bool gpu) {
   std::vector<std::string> kinds;
   for (std::size_t kind = 0; kind < forecast.peak.size(); ++kind) {
     kinds.push_back(fmt::format("{} {}", name_of(static_cast<MemoryKind>(kind)), amount(forecast.peak[kind])));
   }
   print("memory a rank", fmt::format("{} at most: {}", amount(forecast.total()), fmt::join(kinds, ", ")));
+  if (gpu) {
+    fmt::print(
+        "{:<16}that is on the CPU: a GPU needs as much for parameters, optimizer, gradients and activations; its "
+        "workspace is not forecast\n",
+        "");
+  }
 }
 
 void print_output(const train::Config& config) {
@@ -99,13 +117,14 @@ int check(const ConfigArguments& arguments, int ranks) {
   print_data(config, data);
   print_ranks(plan);
   print_length(config, plan);
+  print_device(config);
   print("precision", fmt::format("{}, loss scale {}", config.precision.compute,
                                  config.precision.scaler_options().dynamic
                                      ? fmt::format("dynamic from {}", config.precision.scaler.initial)
                                      : fmt::format("fixed at {}", config.precision.scaler_options().initial)));
   print_model(config, state);
   if (train::starts_from_init(config)) print("weights from", train::read_initial_weights(state, config, stream).text());
-  print_memory(train::forecast_memory(config, plan, state, data, augmentation, stream));
+  print_memory(train::forecast_memory(config, plan, state, data, augmentation, stream), plans_gpus(config));
   print_output(config);
   return 0;
 }

@@ -19,6 +19,7 @@
 #include "launch/machine.hpp"
 #include "launch/process.hpp"
 #include "launch/versions.hpp"
+#include "src/core/cuda.hpp"
 
 namespace mpdist::launch {
 namespace {
@@ -83,6 +84,18 @@ void print_machine(std::vector<std::string>& advice) {
   }
 }
 
+void print_gpus(std::vector<std::string>& advice) {
+  const cuda::Status status = cuda::status();
+  if (status.devices == 0) print("GPUs", "none: " + status.reason);
+  for (int device = 0; device < status.devices; ++device) {
+    print(fmt::format("GPU {}", device), fmt::format("{}, PCI {}", cuda::device_name(device), cuda::bus_id(device)));
+  }
+  if (status.built) print("CUDA", cuda::versions());
+  if (!status.built && std::filesystem::exists("/proc/driver/nvidia/version")) {
+    advice.push_back("this machine has an NVIDIA driver; a program built with -DMPDIST_CUDA=ON would use its GPUs");
+  }
+}
+
 void print_software(std::vector<std::string>& advice) {
   for (const train::Fact& fact : version_facts()) print(fact.item, fact.value);
   const bool there = std::filesystem::exists(kFashionMnist);
@@ -101,6 +114,7 @@ void advise_mpirun(std::vector<std::string>& advice) {
 int doctor() {
   std::vector<std::string> advice;
   print_machine(advice);
+  print_gpus(advice);
   print_software(advice);
   advise_mpirun(advice);
   if (advice.empty()) fmt::print("\nNothing to mend.\n");

@@ -16,6 +16,7 @@
 #include "src/core/log.hpp"
 #include "src/train/agreement.hpp"
 #include "src/train/datasets.hpp"
+#include "src/train/device.hpp"
 #include "src/train/evaluator.hpp"
 
 namespace mpdist::launch {
@@ -26,40 +27,53 @@ struct Arguments {
   std::vector<std::string> overrides;
 };
 
-/// All that evaluation needs, from the checkpoint alone. Every rank reads the file.
-struct Subject {
+/// A checkpoint and the config that it keeps. Every rank reads the file.
+struct Source {
   std::string path;
+  checkpoint::Checkpoint checkpoint;
   train::Config config;
+
+  explicit Source(const Arguments& arguments)
+      : path(checkpoint_file(arguments.checkpoint)), checkpoint(checkpoint::read(path)) {
+    const auto text = checkpoint.texts.find("run/config");
+    if (text == checkpoint.texts.end()) throw FormatError(path, "run/config", "is missing");
+    config = train::parse_config(text->second, path, arguments.overrides);
+    kernels::cpu::set_threads(static_cast<int>(config.run.threads_per_rank));
+  }
+};
+
+/// All that evaluation needs, on the device of this rank.
+struct Subject {
   data::Datasets data;
   train::Plan plan;
   std::optional<data::Augmentation> augmentation;
   Stream stream;
   std::unique_ptr<train::TrainingState> state;
 
-  Subject(const Arguments& arguments, int ranks) : path(checkpoint_file(arguments.checkpoint)) {
-    const checkpoint::Checkpoint checkpoint = checkpoint::read(path);
-    const auto text = checkpoint.texts.find("run/config");
-    if (text == checkpoint.texts.end()) throw FormatError(path, "run/config", "is missing");
-    config = train::parse_config(text->second, path, arguments.overrides);
-    kernels::cpu::set_threads(static_cast<int>(config.run.threads_per_rank));
+  Subject(const Source& source, int ranks, Pool& pool) : stream(pool) {
+    const train::Config& config = source.config;
     data = train::open_datasets(config);
     plan = train::make_plan(config, data.train->size(), ranks);
     augmentation.emplace(config.data.augmentation, data.test->image_shape(),
                          static_cast<std::uint64_t>(config.run.seed));
     state = std::make_unique<train::TrainingState>(config, data.test->image_shape(), data.test->classes(), stream);
-    train::from_checkpoint(*state, checkpoint, path, stream);
+    train::from_checkpoint(*state, source.checkpoint, source.path, stream);
   }
 };
 
 int evaluate(const Arguments& arguments, comm::Communicator& communicator) {
+  std::unique_ptr<Source> source;
+  train::together(communicator, [&] { source = std::make_unique<Source>(arguments); });
+  const train::ComputeDevice device(source->config.run.device, communicator);
   std::unique_ptr<Subject> subject;
-  train::together(communicator, [&] { subject = std::make_unique<Subject>(arguments, communicator.size()); });
+  train::together(communicator,
+                  [&] { subject = std::make_unique<Subject>(*source, communicator.size(), device.pool()); });
   const train::Evaluation evaluation =
-      train::evaluate(subject->config, subject->plan, *subject->state, *subject->data.test, *subject->augmentation,
+      train::evaluate(source->config, subject->plan, *subject->state, *subject->data.test, *subject->augmentation,
                       communicator, subject->stream);
   if (log::speaks()) {
     fmt::print("step {}: accuracy {:.4f}, loss {:.6f} on {} samples ({})\n", subject->state->step, evaluation.accuracy,
-               evaluation.loss, evaluation.samples, subject->path);
+               evaluation.loss, evaluation.samples, source->path);
   }
   return 0;
 }

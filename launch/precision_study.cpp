@@ -42,7 +42,8 @@ int study(const StudyArguments& arguments) {
     train::together(communicator, [&] { refuse_own_keys(arguments.config.overrides); });
     const train::Config config = read_shared_config(arguments.config, communicator);
     kernels::cpu::set_threads(static_cast<int>(config.run.threads_per_rank));
-    return static_cast<int>(train::run_study(config, arguments.options, communicator, run_context(started)));
+    const train::ComputeDevice device(config.run.device, communicator);
+    return static_cast<int>(train::run_study(config, arguments.options, communicator, run_context(started, device)));
   });
 }
 

@@ -2,6 +2,8 @@
 #include "launch/run_context.hpp"
 
 #include <cstdlib>
+#include <utility>
+#include <vector>
 
 #include "launch/machine.hpp"
 #include "launch/process.hpp"
@@ -9,14 +11,17 @@
 
 namespace mpdist::launch {
 
-train::RunContext run_context(std::chrono::steady_clock::time_point started) {
+train::RunContext run_context(std::chrono::steady_clock::time_point started, const train::ComputeDevice& device) {
   const char* faults = std::getenv("MPDIST_FAULT");
+  std::vector<train::Fact> facts = version_facts();
+  facts.insert(facts.end(), device.facts().begin(), device.facts().end());
   return {.stop_requested = stop_requested,
           .faults = faults ? faults : "",
           .machine_cpus = machine_cpus(),
-          .device = processor_model(),
-          .versions = versions_line(),
-          .facts = version_facts(),
+          .pool = &device.pool(),
+          .device = device.is_gpu() ? device.model() : processor_model(),
+          .versions = facts_line(facts),
+          .facts = std::move(facts),
           .started = started};
 }
 

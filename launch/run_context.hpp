@@ -2,11 +2,13 @@
 #pragma once
 #include <chrono>
 
+#include "src/train/device.hpp"
 #include "src/train/trainer.hpp"
 
 namespace mpdist::launch {
 
-/// What this process tells the trainer beside the config: stop signals, MPDIST_FAULT, the machine, versions.
-train::RunContext run_context(std::chrono::steady_clock::time_point started);
+/// What this process tells the trainer beside the config: stop signals, MPDIST_FAULT, the machine, versions. `device`
+/// outlives it.
+train::RunContext run_context(std::chrono::steady_clock::time_point started, const train::ComputeDevice& device);
 
 }  // namespace mpdist::launch

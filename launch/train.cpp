@@ -22,7 +22,8 @@ int train_command(const ConfigArguments& arguments) {
   return run_on_all_ranks(first_look_at_threads(arguments), [&](comm::Communicator& communicator) {
     const train::Config config = read_shared_config(arguments, communicator);
     kernels::cpu::set_threads(static_cast<int>(config.run.threads_per_rank));
-    return static_cast<int>(train::run(config, communicator, run_context(started)));
+    const train::ComputeDevice device(config.run.device, communicator);
+    return static_cast<int>(train::run(config, communicator, run_context(started, device)));
   });
 }
 

@@ -16,9 +16,9 @@ std::vector<train::Fact> version_facts() {
           {"HDF5", hdf5::version()}};
 }
 
-std::string versions_line() {
+std::string facts_line(const std::vector<train::Fact>& facts) {
   std::string line;
-  for (const train::Fact& fact : version_facts()) line += (line.empty() ? "" : "; ") + fact.item + ": " + fact.value;
+  for (const train::Fact& fact : facts) line += (line.empty() ? "" : "; ") + fact.item + ": " + fact.value;
   return line;
 }
 

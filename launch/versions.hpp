@@ -11,7 +11,7 @@ namespace mpdist::launch {
 /// the manifest, shown by `mpdist doctor`.
 std::vector<train::Fact> version_facts();
 
-/// The same on one line: "build: ..., oneDNN: 2.6.3, ...".
-std::string versions_line();
+/// On one line: "build: ...; oneDNN: 2.6.3; ...".
+std::string facts_line(const std::vector<train::Fact>& facts);
 
 }  // namespace mpdist::launch

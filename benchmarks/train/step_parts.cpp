@@ -19,7 +19,8 @@ Workbench::Workbench(const std::string& config_path, const std::vector<std::stri
   for (const optim::ScheduleEntry& entry : optim::schedules()) {
     if (entry.name == config.schedule.name) schedule = entry.make(*config.schedule.options, plan.max_steps);
   }
-  runner = std::make_unique<train::StepRunner>(config, plan, *state, *communicator, *schedule, faults, stream);
+  runner = std::make_unique<train::StepRunner>(config, plan, *state, *communicator, *communicator, *schedule, faults,
+                                               stream);
   const auto seed = static_cast<std::uint64_t>(config.run.seed);
   loader_ = std::make_unique<data::Loader>(
       *datasets.train, data::Augmentation(config.data.augmentation, datasets.train->image_shape(), seed),
@@ -31,7 +32,7 @@ Workbench::Workbench(const std::string& config_path, const std::vector<std::stri
 }
 
 void Workbench::whole_step(const data::Batch& batch) {
-  runner->attempt(batch, {}, false, [] {});
+  runner->attempt(batch, {}, false);
 }
 
 /// Reads the time between two calls as that of one operation: forward before its output is shown, backward after its
@@ -65,7 +66,8 @@ class DividedStep::Clockwork : public nn::Observer {
 
 DividedStep::DividedStep(Workbench& bench)
     : bench_(bench),
-      reducer_(bench.state->store, *bench.communicator, {.wire = bench.plan.wire, .shards = bench.plan.shards}),
+      reducer_(bench.state->store, *bench.communicator, *bench.communicator, bench.stream,
+               {.wire = bench.plan.wire, .shards = bench.plan.shards}),
       statistics_(bench.state->store.trainable_parameters().size()) {
   for (const Parameter* p : bench.state->store.trainable_parameters()) segments_.push_back({p->offset, p->elements()});
 }
@@ -104,7 +106,8 @@ void DividedStep::run(const data::Batch& batch) {
   std::int64_t terms = 0;
   for (std::int64_t local = 0; local < plan.local_shards; ++local) {
     clock.start();
-    const train::ShardResult shard = pass.run(
+    nn::LossSums sums;
+    pass.run(
         batch, local, scale * plan.shards_power / plan.loss_terms_power, &clock,
         [&](const Parameter& parameter, const Tensor& gradient) {
           clock.stop();
@@ -114,9 +117,10 @@ void DividedStep::run(const data::Batch& batch) {
           leaves.now += cpu_seconds() - mark_;
           leaves.bytes = elements * (4 + 4 * wire) - 3 * wire * elements / static_cast<double>(plan.local_shards);
           clock.start();
-        });
+        },
+        sums);
     clock.stop();
-    terms += shard.sums.terms;
+    terms += sums.terms;
   }
   finish(plan.loss_terms_power / (scale * static_cast<double>(terms)));
   for (auto& [name, work] : works_) work.best = work.best == 0 ? work.now : std::min(work.best, work.now);
@@ -149,7 +153,7 @@ void DividedStep::finish(double unscale) {
   work("optimizer").now += cpu_seconds() - counted;
   work("optimizer").bytes =
       elements * (8.0 * static_cast<double>(1 + state.optimizer->slots().size()) + wire + compute);
-  reducer_.release();
+  reducer_.release(bench_.stream);
   ++state.step, ++state.attempted;
   state.scaler.update(precision::StepEvent::clean);
 }

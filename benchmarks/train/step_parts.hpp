@@ -32,7 +32,7 @@ class Workbench {
   std::unique_ptr<comm::Communicator> communicator;
   std::unique_ptr<train::TrainingState> state;
   std::unique_ptr<optim::Schedule> schedule;
-  train::FaultPlan faults{{}, 0};
+  train::FaultPlan faults{{}, 0, stream};
   std::unique_ptr<train::StepRunner> runner;
 
  private:

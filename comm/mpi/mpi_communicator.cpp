@@ -48,6 +48,7 @@ class MpiCommunicator final : public Communicator {
     count_sent(lanes.size_bytes());
   }
 
+  Stream& stream() override { return stream_; }
   std::unique_ptr<SharedBuffer> allocate_shared(std::size_t bytes) override;
   const std::byte* tree_all_reduce(SharedBuffer& buffer, std::int64_t begin, std::int64_t count, DType wire,
                                    Delivery delivery) override;
@@ -72,6 +73,7 @@ class MpiCommunicator final : public Communicator {
   Topology topology_;
   ReductionOps ops_;
   TreeExchange window_exchange_, message_exchange_;
+  Stream stream_;
   std::int64_t bytes_sent_ = 0;
   bool fallback_announced_ = false;
 };

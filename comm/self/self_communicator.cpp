@@ -51,6 +51,7 @@ class SelfCommunicator final : public Communicator {
   void merge_lanes(std::span<std::int64_t> lanes, std::size_t minimum_lanes) override {
     require(minimum_lanes <= lanes.size(), "merge_lanes: {} minimum lanes of {}", minimum_lanes, lanes.size());
   }
+  Stream& stream() override { return stream_; }
   std::unique_ptr<SharedBuffer> allocate_shared(std::size_t bytes) override {
     return std::make_unique<PrivateBuffer>(bytes);
   }
@@ -71,6 +72,7 @@ class SelfCommunicator final : public Communicator {
   std::string name_ = "self";
   std::vector<int> nodes_{0};
   std::vector<std::string> hosts_{host_name()};
+  Stream stream_;
 };
 
 }  // namespace

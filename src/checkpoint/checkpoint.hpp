@@ -12,7 +12,7 @@ namespace mpdist::checkpoint {
 /// One FP32 tensor by its path below the root, "master/conv1.weight" or "optimizer/momentum/conv1.weight".
 struct NamedTensor {
   std::string path;
-  Tensor values;  ///< FP32, logical shape, host memory
+  Tensor values;  ///< FP32, logical shape; in host memory wherever a file is read or written
 };
 
 /// Everything a resumed run needs, and what describes the run. Scalars are stored as HDF5 attributes of the groups

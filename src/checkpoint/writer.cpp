@@ -5,13 +5,13 @@
 #include <sys/resource.h>
 
 #include <chrono>
-#include <cstring>
 #include <exception>
 #include <system_error>
 #include <utility>
 
 #include "src/checkpoint/folder.hpp"
 #include "src/checkpoint/posix_file.hpp"
+#include "src/core/copy.hpp"
 #include "src/core/log.hpp"
 
 namespace mpdist::checkpoint {
@@ -135,11 +135,12 @@ void Writer::copy(const Checkpoint& live) {
     const NamedTensor& source = live.tensors[i];
     Tensor& buffer = buffers[i].values;
     if (!buffer || !(buffer.shape() == source.values.shape())) {
-      buffer = Tensor(source.values.shape(), DType::fp32, MemoryKind::checkpoint);
+      buffer = Tensor(source.values.shape(), DType::fp32, MemoryKind::checkpoint, copies_.host_pool());
     }
     buffers[i].path = source.path;
-    if (source.values.bytes() > 0) std::memcpy(buffer.raw(), source.values.data<float>(), source.values.bytes());
+    mpdist::copy(copies_, source.values, buffer);
   }
+  copies_.synchronize();
   snapshot_.tensors = std::move(buffers);
 }
 

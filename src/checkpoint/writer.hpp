@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "src/checkpoint/checkpoint.hpp"
+#include "src/core/stream.hpp"
 
 namespace mpdist::checkpoint {
 
@@ -19,10 +20,11 @@ struct Written {
   double write_s = 0;      ///< from there until the file is in place
 };
 
-/// Saves in the background, one save at a time; rank 0 owns one. A save copies the live tensors into buffers that are
-/// kept for the next one (MemoryKind::checkpoint), then writes the file at low priority. The caller's part:
+/// Saves in the background, one save at a time; rank 0 owns one. A save copies the live tensors, from a GPU on a stream
+/// of its own, into host buffers that are kept for the next one (MemoryKind::checkpoint), then writes the file at low
+/// priority. The caller's part:
 ///
-///     writer.begin(live, path);   // before the next forward pass
+///     writer.begin(live, path);   // before the next forward pass; what wrote `live` has been waited for
 ///     writer.wait_copied();       // before the first change of what `live` views
 ///     if (auto error = writer.take_error()) ...   // now and then: a save that failed; the run may go on
 ///     writer.wait_written();      // after the last save
@@ -30,8 +32,9 @@ struct Written {
 /// All calls from one thread.
 class Writer {
  public:
-  /// After each successful save the folder of `path` is pruned to `keep` checkpoints and the best; 0 keeps all.
-  explicit Writer(std::int64_t keep = 0) : keep_(keep) {}
+  /// After each successful save the folder of `path` is pruned to `keep` checkpoints and the best; 0 keeps all. `pool`:
+  /// of the live tensors.
+  explicit Writer(std::int64_t keep = 0, Pool& pool = Pool::host()) : keep_(keep), copies_(pool) {}
   /// Waits for a running save.
   ~Writer();
   Writer(const Writer&) = delete;
@@ -55,6 +58,7 @@ class Writer {
   void finish(std::optional<std::string> error, std::optional<Written> written);
 
   const std::int64_t keep_;
+  const Stream copies_;  ///< of the saving thread
   Checkpoint snapshot_;
   std::thread thread_;
   mutable std::mutex mutex_;

@@ -30,4 +30,12 @@ Tensor to_host(const Stream& stream, const Tensor& tensor, MemoryKind kind) {
   return host;
 }
 
+Tensor to_device(const Stream& stream, const Tensor& host, MemoryKind kind) {
+  if (stream.device() == Device::cpu) return host;
+  const Tensor there(host.shape(), host.dtype(), kind, stream.pool());
+  copy(stream, host, there);
+  stream.synchronize();
+  return there;
+}
+
 }  // namespace mpdist

@@ -15,4 +15,8 @@ void fill_zero(const Stream& stream, const Tensor& tensor);
 /// A tensor in host memory with the elements of `tensor`: itself where it lies there, else a copy that has arrived.
 Tensor to_host(const Stream& stream, const Tensor& tensor, MemoryKind kind);
 
+/// A tensor in memory of the stream's device with the elements of `host`: itself on the CPU, else a copy that has
+/// arrived.
+Tensor to_device(const Stream& stream, const Tensor& host, MemoryKind kind);
+
 }  // namespace mpdist

@@ -19,10 +19,13 @@ Status status() {
 void use(int) {
   absent();
 }
-std::string device_name() {
+int device_in_use() {
   absent();
 }
-std::string bus_id() {
+std::string device_name(int) {
+  absent();
+}
+std::string bus_id(int) {
   absent();
 }
 std::size_t free_memory() {
@@ -64,6 +67,9 @@ void record(void*, void*) {
 void synchronize_event(void*) {
   absent();
 }
+bool happened(void*) {
+  absent();
+}
 float elapsed_ms(void*, void*) {
   absent();
 }
@@ -76,5 +82,7 @@ void copy(void*, const void*, std::size_t, void*) {
 void fill_zero(void*, std::size_t, void*) {
   absent();
 }
+void open_range(const char*) {}
+void close_range() {}
 
 }  // namespace mpdist::cuda

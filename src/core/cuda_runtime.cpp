@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cuda_runtime_api.h>
+#include <nvtx3/nvToolsExt.h>
+
+#include <algorithm>
+#include <atomic>
 
 #include "src/core/cuda.hpp"
 #include "src/core/error.hpp"
@@ -30,10 +34,15 @@ cudaEvent_t event_of(void* handle) {
   return static_cast<cudaEvent_t>(handle);
 }
 
-int device_in_use() {
-  int device = 0;
-  check(cudaGetDevice(&device), "cudaGetDevice");
-  return device;
+std::atomic<int> chosen_device = -1;  // of use()
+
+/// A new thread starts on device 0: before its first call that needs a device it moves to the chosen one.
+void enter_thread() {
+  thread_local int device_here = -1;
+  const int device = chosen_device;
+  if (device == device_here) return;
+  check(cudaSetDevice(device), "cudaSetDevice");
+  device_here = device;
 }
 
 std::string version_text(int version) {
@@ -58,23 +67,29 @@ Status status() {
   return result;
 }
 
-void use(int ordinal) {
-  check(cudaSetDevice(ordinal), "cudaSetDevice");
+void use(int device) {
+  chosen_device = device;
+  enter_thread();
 }
 
-std::string device_name() {
+int device_in_use() {
+  return std::max(0, chosen_device.load());
+}
+
+std::string device_name(int device) {
   cudaDeviceProp properties;
-  check(cudaGetDeviceProperties(&properties, device_in_use()), "cudaGetDeviceProperties");
+  check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
   return properties.name;
 }
 
-std::string bus_id() {
+std::string bus_id(int device) {
   char text[32] = {};
-  check(cudaDeviceGetPCIBusId(text, sizeof text, device_in_use()), "cudaDeviceGetPCIBusId");
+  check(cudaDeviceGetPCIBusId(text, sizeof text, device), "cudaDeviceGetPCIBusId");
   return text;
 }
 
 std::size_t free_memory() {
+  enter_thread();
   std::size_t free = 0, total = 0;
   check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
   return free;
@@ -84,10 +99,11 @@ std::string versions() {
   int runtime = 0, driver = 0;
   check(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");
   check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
-  return fmt::format("runtime {}, driver {}", version_text(runtime), version_text(driver));
+  return fmt::format("runtime {}, driver {}", version_text(runtime), driver == 0 ? "none" : version_text(driver));
 }
 
 void* allocate(std::size_t bytes) {
+  enter_thread();
   void* data = nullptr;
   const cudaError_t error = cudaMalloc(&data, bytes);
   if (error == cudaErrorMemoryAllocation) {
@@ -99,6 +115,7 @@ void* allocate(std::size_t bytes) {
 }
 
 void* allocate_pinned(std::size_t bytes) {
+  enter_thread();
   void* data = nullptr;
   const cudaError_t error = cudaHostAlloc(&data, bytes, cudaHostAllocPortable | cudaHostAllocMapped);
   if (error == cudaErrorMemoryAllocation) {
@@ -110,14 +127,17 @@ void* allocate_pinned(std::size_t bytes) {
 }
 
 void free(void* data) {
+  check_quietly(cudaDeviceSynchronize(), "cudaDeviceSynchronize");  // a kernel may still use it
   check_quietly(cudaFree(data), "cudaFree");
 }
 
 void free_pinned(void* data) {
+  check_quietly(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
   check_quietly(cudaFreeHost(data), "cudaFreeHost");
 }
 
 void* create_stream() {
+  enter_thread();
   cudaStream_t stream = nullptr;
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
   return stream;
@@ -128,10 +148,12 @@ void destroy_stream(void* stream) {
 }
 
 void synchronize_stream(void* stream) {
+  enter_thread();
   check(cudaStreamSynchronize(stream_of(stream)), "cudaStreamSynchronize");
 }
 
 void* create_event(bool timed) {
+  enter_thread();
   cudaEvent_t event = nullptr;
   check(cudaEventCreateWithFlags(&event, timed ? cudaEventDefault : cudaEventDisableTiming),
         "cudaEventCreateWithFlags");
@@ -143,11 +165,20 @@ void destroy_event(void* event) {
 }
 
 void record(void* event, void* stream) {
+  enter_thread();
   check(cudaEventRecord(event_of(event), stream_of(stream)), "cudaEventRecord");
 }
 
 void synchronize_event(void* event) {
+  enter_thread();
   check(cudaEventSynchronize(event_of(event)), "cudaEventSynchronize");
+}
+
+bool happened(void* event) {
+  const cudaError_t error = cudaEventQuery(event_of(event));
+  if (error == cudaErrorNotReady) return false;
+  check(error, "cudaEventQuery");
+  return true;
 }
 
 float elapsed_ms(void* begin, void* end) {
@@ -157,15 +188,26 @@ float elapsed_ms(void* begin, void* end) {
 }
 
 void wait(void* stream, void* event) {
+  enter_thread();
   check(cudaStreamWaitEvent(stream_of(stream), event_of(event), 0), "cudaStreamWaitEvent");
 }
 
 void copy(void* to, const void* from, std::size_t bytes, void* stream) {
+  enter_thread();
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_of(stream)), "cudaMemcpyAsync");
 }
 
 void fill_zero(void* data, std::size_t bytes, void* stream) {
+  enter_thread();
   check(cudaMemsetAsync(data, 0, bytes, stream_of(stream)), "cudaMemsetAsync");
+}
+
+void open_range(const char* name) {
+  nvtxRangePushA(name);
+}
+
+void close_range() {
+  nvtxRangePop();
 }
 
 }  // namespace mpdist::cuda

@@ -14,11 +14,13 @@ class HostArray {
   static_assert(std::is_trivially_copyable_v<T>);
 
  public:
-  HostArray(const Stream& stream, std::int64_t size, T value = {})
-      : block_(stream.host_pool().allocate(static_cast<std::size_t>(size) * sizeof(T), MemoryKind::workspace)),
+  /// `pool`: that of the stream.
+  HostArray(Pool& pool, std::int64_t size, T value = {})
+      : block_(pool.host_side().allocate(static_cast<std::size_t>(size) * sizeof(T), MemoryKind::workspace)),
         size_(size) {
     for (T& element : *this) element = value;
   }
+  HostArray(const Stream& stream, std::int64_t size, T value = {}) : HostArray(stream.pool(), size, value) {}
 
   T* data() const { return static_cast<T*>(block_.get()->data); }
   std::int64_t size() const { return size_; }
@@ -37,6 +39,7 @@ class HostArray {
 template <class T>
 class HostValue : public HostArray<T> {
  public:
+  explicit HostValue(Pool& pool, T value = {}) : HostArray<T>(pool, 1, value) {}
   explicit HostValue(const Stream& stream, T value = {}) : HostArray<T>(stream, 1, value) {}
 };
 

@@ -7,6 +7,7 @@
 #include <numbers>
 #include <utility>
 
+#include "src/core/copy.hpp"
 #include "src/core/name_pattern.hpp"
 #include "src/core/philox.hpp"
 
@@ -98,25 +99,46 @@ void ParameterStore::lay_out(bool frozen) {
   }
 }
 
-void ParameterStore::finalize(DType compute, std::uint64_t seed) {
+/// [elements] on the host.
+Tensor ParameterStore::initial_masters(std::uint64_t seed) const {
+  const Tensor masters({elements_}, DType::fp32, MemoryKind::parameters, pool_->host_side());
+  std::memset(masters.raw(), 0, masters.bytes());
+  for (const Parameter* p : ordered_) initialize(*p, masters.data<float>() + p->offset, seed);
+  return masters;
+}
+
+Tensor ParameterStore::initial_statistics() const {
+  const Statistic& last = statistics_layout_.back();
+  const Tensor statistics({last.offset + last.elements}, DType::fp32, MemoryKind::parameters, pool_->host_side());
+  for (const Statistic& s : statistics_layout_) std::fill_n(statistics.data<float>() + s.offset, s.elements, s.initial);
+  return statistics;
+}
+
+void ParameterStore::finalize(DType compute, std::uint64_t seed, Pool& pool) {
   require(!master_, "finalize() called twice");
   require(is_compute_type(compute), "compute type {}", name_of(compute));
   compute_ = compute;
+  pool_ = &pool;
   lay_out(false);
   trainable_count_ = ordered_.size();
   trainable_elements_ = elements_;
   lay_out(true);
-  master_ = Tensor({elements_}, DType::fp32, MemoryKind::parameters);
-  std::memset(master_.raw(), 0, master_.bytes());
-  for (const Parameter* p : ordered_) initialize(*p, master_.data<float>() + p->offset, seed);
+  const Stream stream(pool);
+  master_ = to_device(stream, initial_masters(seed), MemoryKind::parameters);
   if (!statistics_layout_.empty()) {
-    const Statistic& last = statistics_layout_.back();
-    statistics_ = Tensor({last.offset + last.elements}, DType::fp32, MemoryKind::parameters);
-    for (const Statistic& s : statistics_layout_)
-      std::fill_n(statistics_.data<float>() + s.offset, s.elements, s.initial);
+    statistics_ = to_device(stream, initial_statistics(), MemoryKind::parameters);
   }
-  working_ = compute == DType::fp32 ? master_ : Tensor({elements_}, compute, MemoryKind::parameters);
-  if (compute != DType::fp32) std::memset(working_.raw(), 0, working_.bytes());
+  working_ = compute == DType::fp32 ? master_ : Tensor({elements_}, compute, MemoryKind::parameters, pool);
+  if (compute != DType::fp32) fill_zero(stream, working_);
+  stream.synchronize();
+}
+
+Tensor ParameterStore::zeros(std::int64_t elements, MemoryKind kind) const {
+  const Stream stream(*pool_);
+  const Tensor result({elements}, DType::fp32, kind, *pool_);
+  fill_zero(stream, result);
+  stream.synchronize();
+  return result;
 }
 
 const Parameter* ParameterStore::find(std::string_view name) const {

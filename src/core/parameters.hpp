@@ -60,9 +60,9 @@ class ParameterStore {
   /// Before finalize(): freezes the parameters whose names match (name_pattern.hpp). Returns how many match.
   int freeze(std::string_view pattern);
 
-  /// Lays the arrays out and fills the masters by their initializers; the working copy is written by the caller's
-  /// kernel.
-  void finalize(DType compute, std::uint64_t seed);
+  /// Lays the arrays out in memory of `pool` and fills the masters by their initializers; the working copy is written
+  /// by the caller's kernel.
+  void finalize(DType compute, std::uint64_t seed, Pool& pool = Pool::host());
 
   /// In the order of registration, which is that of the forward pass.
   const std::deque<Parameter>& registered() const { return registered_; }
@@ -82,6 +82,9 @@ class ParameterStore {
   std::int64_t trainable() const { return trainable_; }                    ///< without padding
   std::int64_t frozen() const { return frozen_; }                          ///< without padding
   DType compute_type() const { return compute_; }
+  Pool& pool() const { return *pool_; }  ///< of the flat arrays
+  /// Zeros beside the flat arrays: optimizer slots, averages.
+  Tensor zeros(std::int64_t elements, MemoryKind kind) const;
 
   const Tensor& master() const { return master_; }    ///< [elements] FP32
   const Tensor& working() const { return working_; }  ///< [elements] compute type
@@ -92,12 +95,15 @@ class ParameterStore {
 
  private:
   void lay_out(bool frozen);
+  Tensor initial_masters(std::uint64_t seed) const;
+  Tensor initial_statistics() const;
 
   std::deque<Parameter> registered_;
   std::vector<const Parameter*> ordered_;
   std::size_t trainable_count_ = 0;
   std::int64_t elements_ = 0, trainable_elements_ = 0, trainable_ = 0, frozen_ = 0;
   DType compute_ = DType::fp32;
+  Pool* pool_ = &Pool::host();
   std::deque<Statistic> statistics_layout_;
   Tensor master_, working_, statistics_;
 };

@@ -79,6 +79,50 @@ Pool::~Pool() {
   }
 }
 
+/// " parameters 12 MiB optimizer 24 MiB ..."
+std::string Pool::held() const {
+  std::string text;
+  for (int k = 0; k < kMemoryKinds; ++k) {
+    text += fmt::format(" {} {} MiB", name_of(static_cast<MemoryKind>(k)), use_.now[k] >> 20);
+  }
+  return text;
+}
+
+void Pool::free_unused() {
+  for (auto& [size, blocks] : free_) {
+    for (Block* block : blocks) {
+      system_free(source_, block->data);
+      std::erase(blocks_, block);
+      delete block;
+      use_.reserved -= static_cast<std::int64_t>(size);
+    }
+    blocks.clear();
+  }
+}
+
+void Pool::trim() {
+  std::lock_guard lock(mutex_);
+  free_unused();
+}
+
+/// From the system; null when it has no more, though unused blocks were given back.
+Block* Pool::new_block(std::size_t size) {
+  const std::size_t bytes = (size + kAlignment - 1) / kAlignment * kAlignment;
+  void* data = system_allocate(source_, bytes);
+  if (!data) {
+    free_unused();
+    data = system_allocate(source_, bytes);
+  }
+  if (!data) return nullptr;
+  auto* block = new Block{.data = data, .size = size, .pool = this};
+  blocks_.push_back(block);
+  std::vector<Block*>& free = free_[size];
+  free.reserve(free.capacity() + 1);  // room for every block of its class: release() runs in destructors
+  use_.reserved += static_cast<std::int64_t>(size);
+  ++use_.system_allocations;
+  return block;
+}
+
 BlockRef Pool::allocate(std::size_t bytes, MemoryKind kind) {
   const std::size_t size = size_class(bytes);
   std::lock_guard lock(mutex_);
@@ -87,23 +131,13 @@ BlockRef Pool::allocate(std::size_t bytes, MemoryKind kind) {
     block = found->second.back();
     found->second.pop_back();
   } else {
-    void* data = system_allocate(source_, (size + kAlignment - 1) / kAlignment * kAlignment);
-    if (!data) {
-      std::string held;
-      for (int k = 0; k < kMemoryKinds; ++k) {
-        held += fmt::format(" {} {} MiB", name_of(static_cast<MemoryKind>(k)), use_.now[k] >> 20);
-      }
-      throw Error(ExitCode::internal,
-                  fmt::format("out of {}: {} MiB asked for {}; held:{}; lower batch.global or raise "
-                              "batch.shards or the number of nodes",
-                              place_of(source_), size >> 20, name_of(kind), held));
-    }
-    block = new Block{.data = data, .size = size, .pool = this};
-    blocks_.push_back(block);
-    std::vector<Block*>& free = free_[size];
-    free.reserve(free.capacity() + 1);  // room for every block of its class: release() runs in destructors
-    use_.reserved += static_cast<std::int64_t>(size);
-    ++use_.system_allocations;
+    block = new_block(size);
+  }
+  if (!block) {
+    throw Error(ExitCode::internal,
+                fmt::format("out of {}: {} MiB asked for {}; held:{}; lower batch.global or raise batch.shards or the "
+                            "number of nodes",
+                            place_of(source_), size >> 20, name_of(kind), held()));
   }
   block->bytes = bytes;
   block->kind = kind;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -70,13 +71,18 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  /// Throws Error (exit 1) naming what was asked and what is held by kind when the system has no more.
+  /// When the system has no more, trims first; then throws Error (exit 1) naming what was asked, what is held by kind,
+  /// and what to lower.
   BlockRef allocate(std::size_t bytes, MemoryKind kind);
   MemoryUse use() const;
   void reset_peaks();
   /// Counts memory that came from elsewhere (a window shared by ranks) as `bytes` more, or fewer, in use.
   void count_external(std::int64_t bytes, MemoryKind kind);
   Device device() const { return source_ == MemorySource::cuda ? Device::cuda : Device::cpu; }
+  /// Host memory that kernels on this pool's memory read and write too: pinned for a GPU, else this pool.
+  Pool& host_side() { return source_ == MemorySource::cuda ? pinned() : *this; }
+  /// Hands blocks that nobody uses back to the system; on a GPU it waits for the device.
+  void trim();
 
   /// The process's pools. They live until the process ends. pinned() and cuda() need a device in use (cuda.hpp).
   static Pool& host();
@@ -86,6 +92,9 @@ class Pool {
  private:
   friend class BlockRef;
   void release(Block* block);
+  Block* new_block(std::size_t size);
+  void free_unused();
+  std::string held() const;
 
   MemorySource source_;
   mutable std::mutex mutex_;

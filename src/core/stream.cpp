@@ -12,11 +12,17 @@ Event::~Event() {
 }
 
 void Event::record(const Stream& stream) {
-  if (handle_) cuda::record(handle_, stream.handle());
+  if (!handle_) return;
+  cuda::record(handle_, stream.handle());
+  recorded_ = true;
 }
 
 void Event::synchronize() const {
-  if (handle_) cuda::synchronize_event(handle_);
+  if (recorded_) cuda::synchronize_event(handle_);
+}
+
+bool Event::happened() const {
+  return !recorded_ || cuda::happened(handle_);
 }
 
 double Event::seconds_since(const Event& earlier) const {
@@ -34,7 +40,7 @@ void Stream::synchronize() const {
 }
 
 void Stream::wait(const Event& event) const {
-  if (handle_ && event.handle()) cuda::wait(handle_, event.handle());
+  if (handle_ && event.recorded_) cuda::wait(handle_, event.handle());
 }
 
 void* Stream::workspace(std::size_t bytes) {

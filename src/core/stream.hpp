@@ -21,12 +21,15 @@ class Event {
   void record(const Stream& stream);
   /// Returns when what was enqueued before record() has finished; at once where nothing was recorded.
   void synchronize() const;
+  bool happened() const;  ///< whether synchronize() would return at once
   /// Between two timed events of a GPU that have both happened.
   double seconds_since(const Event& earlier) const;
   void* handle() const { return handle_; }  ///< cudaEvent_t; null on the CPU
 
  private:
+  friend class Stream;
   void* handle_ = nullptr;
+  bool recorded_ = false;  ///< on a GPU
 };
 
 /// An ordered queue of kernels with one workspace. On the CPU a kernel has finished when its call returns; on a GPU it
@@ -42,7 +45,7 @@ class Stream {
   Device device() const { return pool_->device(); }
   Pool& pool() const { return *pool_; }
   /// Memory that the host and this stream's kernels both read and write: results, staging.
-  Pool& host_pool() const { return device() == Device::cuda ? Pool::pinned() : Pool::host(); }
+  Pool& host_pool() const { return pool_->host_side(); }
   void* handle() const { return handle_; }  ///< cudaStream_t; null on the CPU
 
   /// Returns when all that was enqueued has finished.

@@ -2,6 +2,7 @@
 #include "src/nn/batch_norm.hpp"
 
 #include "kernels/batch_norm.hpp"
+#include "src/core/copy.hpp"
 
 namespace mpdist::nn {
 
@@ -49,7 +50,7 @@ Variable BatchNorm::operator()(const Pass& pass, const Variable& x, const Variab
                                .rstd = rstd,
                                .unbiased_variance = ParameterStore::slice(pass.shard_statistics, *variance_),
                                .relu = relu_});
-  std::copy_n(mean.data<float>(), channels, ParameterStore::slice(pass.shard_statistics, *mean_).data<float>());
+  copy(pass.stream, mean, ParameterStore::slice(pass.shard_statistics, *mean_));
   Tape* tape = pass.tape;
   return pass.finish(name_, "batch_norm", y, {gamma_, beta_},
                      [this, tape, x, y, gamma, mean, rstd, residual = residual.node](const Tensor& dy) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/nn/conv_norm.hpp"
 
-#include <cstring>
 #include <utility>
 
 #include "kernels/add.hpp"
 #include "kernels/conv_norm.hpp"
+#include "src/core/copy.hpp"
 
 namespace mpdist::nn {
 
@@ -131,7 +131,7 @@ void ConvNorm::convolve(const Pass& pass, Input& input, NormNode& node) const {
   }
   kernels::conv_norm_forward(pass.stream, forward);
   if (!pass.training()) return;
-  std::memcpy(ParameterStore::slice(pass.shard_statistics, *mean_).raw(), node.mean.raw(), node.mean.bytes());
+  copy(pass.stream, node.mean, ParameterStore::slice(pass.shard_statistics, *mean_));
 }
 
 Deferred ConvNorm::operator()(const Pass& pass, const Deferred& x, const Deferred& residual) const {
@@ -180,7 +180,7 @@ void ConvNorm::differentiate_norm(Tape& tape, NormNode& node, const Tensor& dy) 
     if (to.accumulate) {
       kernels::add(tape.stream(), {.left = to.values, .right = sum, .out = to.values});
     } else {
-      std::memcpy(to.values.raw(), sum.raw(), sum.bytes());
+      copy(tape.stream(), sum, to.values);
     }
     tape.differentiated(*parameter);
   }

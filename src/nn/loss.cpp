@@ -5,9 +5,8 @@
 
 namespace mpdist::nn {
 
-LossSums softmax_cross_entropy(const Pass& pass, const std::string& name, const Variable& logits, const Tensor& labels,
-                               float label_smoothing, float gradient_scale) {
-  LossSums sums;
+void softmax_cross_entropy(const Pass& pass, const std::string& name, const Variable& logits, const Tensor& labels,
+                           float label_smoothing, float gradient_scale, LossSums& sums) {
   const Tensor dlogits = pass.training() ? pass.like(logits.value) : Tensor();
   kernels::softmax_cross_entropy(pass.stream, {.logits = logits.value,
                                                .labels = labels,
@@ -17,9 +16,11 @@ LossSums softmax_cross_entropy(const Pass& pass, const std::string& name, const 
                                                .loss_sum = &sums.loss,
                                                .correct = &sums.correct,
                                                .terms = &sums.terms});
-  if (pass.observer) pass.observer->activation(name, "softmax_cross_entropy", Tensor(&sums.loss, {1}, DType::fp32));
+  if (pass.observer) {  // kernels read host results where they lie
+    pass.observer->activation(name, "softmax_cross_entropy",
+                              Tensor(&sums.loss, {1}, DType::fp32, pass.stream.device()));
+  }
   if (pass.training()) pass.tape->accumulate(logits.node, dlogits);
-  return sums;
 }
 
 }  // namespace mpdist::nn

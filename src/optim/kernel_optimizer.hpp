@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "src/core/host_array.hpp"
 #include "src/optim/flat_array.hpp"
 #include "src/optim/optimizer.hpp"
 
@@ -13,7 +14,7 @@ namespace mpdist::optim {
 class KernelOptimizer : public Optimizer {
  public:
   std::vector<Slot> slots() override { return slots_; }
-  std::int64_t saturated() const override { return saturated_; }
+  std::int64_t saturated() const override { return *saturated_; }
 
  protected:
   KernelOptimizer(const OptimizerOptions& common, ParameterStore& store);
@@ -35,7 +36,7 @@ class KernelOptimizer : public Optimizer {
     if constexpr (requires { step.decoupled; }) step.decoupled = decoupled_;
     step.segments = segments_.data();
     step.segment_count = static_cast<std::int64_t>(segments_.size());
-    step.saturated = &saturated_;
+    step.saturated = saturated_.data();
     return step;
   }
 
@@ -44,7 +45,7 @@ class KernelOptimizer : public Optimizer {
   bool decoupled_;
   std::vector<kernels::OptimizerSegment> segments_;
   std::vector<Slot> slots_;
-  std::int64_t saturated_ = 0;
+  HostValue<std::int64_t> saturated_;
 };
 
 }  // namespace mpdist::optim

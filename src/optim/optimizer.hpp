@@ -34,7 +34,7 @@ class Optimizer {
   virtual ~Optimizer() = default;
   virtual void update(Stream& stream, const UpdateArguments& arguments) = 0;
   virtual std::vector<Slot> slots() = 0;
-  /// Working elements that saturated in the last update.
+  /// Working elements that saturated in the last update; to be read after stream.synchronize().
   virtual std::int64_t saturated() const = 0;
 };
 

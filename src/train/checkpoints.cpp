@@ -41,11 +41,11 @@ std::optional<std::string> error_of(const std::function<void()>& work) {
 
 /// What rank 0 has of the output directory. Nothing is created before the first of these exists.
 struct Checkpoints::Files {
-  explicit Files(const Config& config)
+  Files(const Config& config, Pool& pool)
       : output(config.run.output_directory()),
         folder(output + "/checkpoints"),
         lock(made(folder, output)),
-        writer(config.checkpoint.keep) {
+        writer(config.checkpoint.keep, pool) {
     for (const std::string& place : {output, folder}) checkpoint::remove_dead_temporaries(place);
   }
 
@@ -65,12 +65,12 @@ struct Checkpoints::Files {
   std::optional<checkpoint::Best> candidate;  ///< of the save that runs: recorded once it is in place
 };
 
-Checkpoints::Checkpoints(const Config& config, comm::Communicator& communicator, RunFacts facts)
+Checkpoints::Checkpoints(const Config& config, comm::Communicator& communicator, RunFacts facts, Pool& pool)
     : config_(config), communicator_(communicator), facts_(std::move(facts)) {
   together(communicator_, [&] {
     if (communicator_.rank() != 0) return;
     load_named();  // before the output directory is made: a wrong path leaves nothing behind
-    files_ = std::make_unique<Files>(config_);
+    files_ = std::make_unique<Files>(config_, pool);
   });
 }
 

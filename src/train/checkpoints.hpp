@@ -26,7 +26,8 @@ struct Saved {
 /// ranks.
 class Checkpoints {
  public:
-  Checkpoints(const Config& config, comm::Communicator& communicator, RunFacts facts);
+  /// `pool`: of the state's tensors.
+  Checkpoints(const Config& config, comm::Communicator& communicator, RunFacts facts, Pool& pool);
   ~Checkpoints();
 
   /// Restores `state` from what checkpoint.resume names, on all ranks; false when the run starts anew. Damaged files
@@ -39,8 +40,8 @@ class Checkpoints {
   /// Whether one is due after applied update `step`.
   bool due_at(std::int64_t step) const;
 
-  /// Begins to write `step_<step>.h5` in the background; tensors are copied until wait_copied(). `evaluation`: of this
-  /// step, where there is one, for `best`.
+  /// Begins to write `step_<step>.h5` in the background; tensors are copied until wait_copied(). What wrote them has
+  /// been waited for. `evaluation`: of this step, where there is one, for `best`.
   void save(const TrainingState& state, const std::optional<Evaluation>& evaluation);
   /// Before the state changes.
   void wait_copied();

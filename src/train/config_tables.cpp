@@ -26,7 +26,8 @@ void describe(RunConfig& run, Schema& schema) {
             .minimum = 0,
             .maximum = 1e12,
             .resume_may_change = true})
-      .key("device", run.device, {.help = "where ranks compute", .allowed = {"auto", "cpu"}, .resume_may_change = true})
+      .key("device", run.device,
+           {.help = "where ranks compute", .allowed = {"auto", "cpu", "cuda"}, .resume_may_change = true})
       .key("threads_per_rank", run.threads_per_rank,
            {.help = "compute threads of a rank; other counts give other bits", .minimum = 1, .maximum = 1024})
       .key("audit_every", run.audit_every,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/gradient_statistics.hpp"
+#include "src/core/host_array.hpp"
 
 namespace mpdist::train {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 /// Finds the first non-finite tensor of one shard; lets planted faults strike first, as in the step.
 class Probe : public nn::Observer {
  public:
-  Probe(Stream& stream, FaultPlan& faults) : stream_(stream), faults_(faults) {}
+  Probe(Stream& stream, FaultPlan& faults) : stream_(stream), faults_(faults), statistics_(stream) {}
 
   void activation(const std::string& layer, const char* operation, const Tensor& value) override {
     faults_.activation(layer, operation, value);
@@ -29,20 +30,21 @@ class Probe : public nn::Observer {
   void look(const char* direction, const std::string& layer, const char* operation, const Tensor& value) {
     if (found()) return;
     const kernels::SegmentSpan all{.offset = 0, .elements = value.elements()};
-    kernels::TensorStatistics statistics;
     kernels::gradient_statistics(stream_, {.gradient = value.reshaped({value.elements()}),
                                            .segments = &all,
                                            .segment_count = 1,
-                                           .statistics = &statistics});
+                                           .statistics = statistics_.data()});
+    stream_.synchronize();
     ++place_;
-    if (statistics.nonfinite == 0) return;
+    if (statistics_->nonfinite == 0) return;
     found_.where = direction;
     found_.layer = layer;
-    found_.text = fmt::format("{} of {} values of {}", statistics.nonfinite, value.elements(), operation);
+    found_.text = fmt::format("{} of {} values of {}", statistics_->nonfinite, value.elements(), operation);
   }
 
   Stream& stream_;
   FaultPlan& faults_;
+  HostValue<kernels::TensorStatistics> statistics_;
   Diagnosis found_;
   int place_ = 0;
 };
@@ -68,12 +70,14 @@ Diagnosis from_line(const std::string& line, const comm::Communicator& communica
 Diagnosis replay_diagnosis(const ShardPass& pass, const data::Batch& batch, double gradient_scale, FaultPlan& faults,
                            comm::Communicator& communicator) {
   const int rank = communicator.rank();
+  const HostValue<nn::LossSums> sums(pass.stream);
   std::string first;
   for (std::int64_t local = 0; local < pass.plan.local_shards; ++local) {
     const std::int64_t shard = rank * pass.plan.local_shards + local;
     faults.enter(batch.attempted, shard);
     Probe probe(pass.stream, faults);
-    pass.run(batch, local, gradient_scale, &probe, [](const Parameter&, const Tensor&) {});
+    pass.run(
+        batch, local, gradient_scale, &probe, [](const Parameter&, const Tensor&) {}, *sums);
     if (!probe.found()) continue;
     const std::string line = to_line(probe.diagnosis(), probe.place(), shard, rank);
     if (first.empty() || line < first) first = line;

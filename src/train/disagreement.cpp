@@ -7,6 +7,8 @@
 #include <span>
 
 #include "kernels/digest.hpp"
+#include "src/core/copy.hpp"
+#include "src/core/host_array.hpp"
 
 namespace mpdist::train {
 namespace {
@@ -57,7 +59,9 @@ std::string value_text(const std::byte* data, DType type) {
 }
 
 /// "first differing element 17: rank 1 has 0.5, rank 0 has 0.25"
-std::string first_difference(comm::Communicator& communicator, const Tensor& mine, const Parties& parties) {
+std::string first_difference(comm::Communicator& communicator, const Stream& stream, const Tensor& tensor,
+                             const Parties& parties) {
+  const Tensor mine = to_host(stream, tensor, MemoryKind::workspace);
   const std::size_t bytes = mine.bytes(), size = size_of(mine.dtype());
   std::vector<std::byte> all(bytes * communicator.size());
   communicator.all_gather({static_cast<const std::byte*>(mine.raw()), bytes}, all);
@@ -77,9 +81,10 @@ std::string first_difference(comm::Communicator& communicator, const Tensor& min
 }  // namespace
 
 std::uint64_t digest_of(Stream& stream, const Tensor& flat) {
-  std::uint64_t digest = 0;
-  if (flat) kernels::digest(stream, {.tensor = flat, .digest = &digest});
-  return digest;
+  const HostValue<std::uint64_t> digest(stream);
+  if (flat) kernels::digest(stream, {.tensor = flat, .digest = digest.data()});
+  stream.synchronize();
+  return *digest;
 }
 
 void throw_disagreement(comm::Communicator& communicator, Stream& stream, const SharedState& mine,
@@ -105,7 +110,7 @@ void throw_disagreement(comm::Communicator& communicator, Stream& stream, const 
     const Parties parties = split(values);
     throw collective(Disagreement(fmt::format(
         "ranks disagree ({}): {} differs on {}; {}{}", found_by, mine.tensors[i].path, describe(communicator, parties),
-        first_difference(communicator, mine.tensors[i].values, parties), advice)));
+        first_difference(communicator, stream, mine.tensors[i].values, parties), advice)));
   }
   throw collective(
       Disagreement(fmt::format("ranks disagreed ({}), but agree when asked again: memory or network corrupts "

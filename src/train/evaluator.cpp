@@ -6,7 +6,10 @@
 
 #include "data/loader.hpp"
 #include "kernels/cast.hpp"
+#include "src/core/host_array.hpp"
+#include "src/core/range.hpp"
 #include "src/nn/loss.hpp"
+#include "src/train/batch_upload.hpp"
 
 namespace mpdist::train {
 namespace {
@@ -23,7 +26,7 @@ class AveragedWeights {
   AveragedWeights(const TrainingState& state, Stream& stream) : state_(state), stream_(stream) {
     if (!state.ema) return;
     const Tensor& working = state.store.working();
-    saved_ = Tensor(working.shape(), working.dtype(), MemoryKind::workspace);
+    saved_ = Tensor(working.shape(), working.dtype(), MemoryKind::workspace, stream.pool());
     kernels::cast(stream, {.source = working, .destination = saved_});
     kernels::cast(stream, {.source = state.ema->average(), .destination = working, .saturate = true});
   }
@@ -41,30 +44,34 @@ class AveragedWeights {
   Tensor saved_;
 };
 
-BlockSums evaluate_block(const Config& config, const TrainingState& state, const data::Batch& block, Stream& stream) {
+void evaluate_block(const Config& config, const TrainingState& state, const data::Batch& block, Stream& stream,
+                    nn::LossSums& sums) {
   static const std::string kLoss = "loss";
   const nn::Pass pass{.stream = stream, .parameters = state.store, .seed = static_cast<std::uint64_t>(config.run.seed)};
   const nn::Variable logits = state.model->forward(pass, block.images);
-  const nn::LossSums sums =
-      nn::softmax_cross_entropy(pass, kLoss, logits, block.labels, static_cast<float>(config.label_smoothing), 1);
-  return {sums.loss, sums.correct, sums.terms};
+  nn::softmax_cross_entropy(pass, kLoss, logits, block.labels, static_cast<float>(config.label_smoothing), 1, sums);
 }
 
 }  // namespace
 
 Evaluation evaluate(const Config& config, const Plan& plan, const TrainingState& state, const data::Dataset& dataset,
                     const data::Augmentation& augmentation, comm::Communicator& communicator, Stream& stream) {
+  const Range range("evaluate");
   const AveragedWeights averaged(state, stream);
   const std::int64_t rows = plan.shard_rows, blocks = (dataset.size() + rows - 1) / rows;
   const std::int64_t rounds = (blocks + plan.ranks - 1) / plan.ranks;
-  std::vector<BlockSums> mine(rounds);
+  const HostArray<nn::LossSums> arriving(stream, rounds);
+  BatchUpload upload(stream);
   for (std::int64_t round = 0; round < rounds; ++round) {
     const std::int64_t block = round * plan.ranks + communicator.rank();
     if (block >= blocks) continue;
-    mine[round] = evaluate_block(
-        config, state, data::evaluation_block(dataset, augmentation, block * rows, rows, state.store.compute_type()),
-        stream);
+    upload.begin(data::evaluation_block(dataset, augmentation, block * rows, rows, state.store.compute_type(),
+                                        stream.host_pool()));
+    evaluate_block(config, state, upload.take(), stream, arriving[round]);
   }
+  stream.synchronize();
+  std::vector<BlockSums> mine;
+  for (const nn::LossSums& block : arriving) mine.push_back({block.loss, block.correct, block.terms});
   std::vector<BlockSums> all(rounds * plan.ranks);
   communicator.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)));
   BlockSums total;

@@ -2,11 +2,13 @@
 #include "src/train/faults.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
-#include <cstring>
 #include <limits>
 #include <map>
 #include <sstream>
+
+#include "src/core/copy.hpp"
 
 namespace mpdist::train {
 namespace {
@@ -68,6 +70,16 @@ Fault parse_fault(const std::string& text) {
           .target = word->target ? keys[word->target] : ""};
 }
 
+/// Changes the first element of a tensor on the stream's device; it has been changed on return.
+template <class T, class F>
+void change_first(const Stream& stream, const Tensor& tensor, F change) {
+  const Tensor first = tensor.reshaped({tensor.elements()}).rows(0, 1);
+  const Tensor host = to_host(stream, first, MemoryKind::workspace);
+  *host.data<T>() = change(*host.data<T>());
+  copy(stream, host, first);
+  stream.synchronize();
+}
+
 }  // namespace
 
 std::vector<Fault> parse_faults(const std::string& text) {
@@ -100,7 +112,7 @@ void check_faults(const std::vector<Fault>& faults, const ParameterStore& store,
   }
 }
 
-FaultPlan::FaultPlan(std::vector<Fault> faults, int rank) {
+FaultPlan::FaultPlan(std::vector<Fault> faults, int rank, Stream& stream) : stream_(stream) {
   std::copy_if(faults.begin(), faults.end(), std::back_inserter(faults_),
                [&](const Fault& f) { return f.rank == rank; });
 }
@@ -112,16 +124,17 @@ bool FaultPlan::strikes(const Fault& fault, Fault::Kind kind) const {
 void FaultPlan::activation(const std::string& layer, const char*, const Tensor& value) {
   for (const Fault& fault : faults_) {
     if (!strikes(fault, Fault::Kind::nan_activation) || fault.target != layer || value.elements() == 0) continue;
-    with_compute_type(value.dtype(),
-                      [&]<class T>(T) { *value.data<T>() = from_float<T>(std::numeric_limits<float>::quiet_NaN()); });
+    with_compute_type(value.dtype(), [&]<class T>(T) {
+      change_first<T>(stream_, value, [](T) { return from_float<T>(std::numeric_limits<float>::quiet_NaN()); });
+    });
   }
 }
 
 void FaultPlan::parameter_gradient(const Parameter& parameter, const Tensor& gradient) const {
   for (const Fault& fault : faults_) {
-    if (strikes(fault, Fault::Kind::drop_gradient)) std::memset(gradient.raw(), 0, gradient.bytes());
+    if (strikes(fault, Fault::Kind::drop_gradient)) fill_zero(stream_, gradient);
     if (strikes(fault, Fault::Kind::overflow) && fault.target == parameter.name) {
-      *gradient.data<float>() = std::numeric_limits<float>::infinity();
+      change_first<float>(stream_, gradient, [](float) { return std::numeric_limits<float>::infinity(); });
     }
   }
 }
@@ -129,11 +142,8 @@ void FaultPlan::parameter_gradient(const Parameter& parameter, const Tensor& gra
 void FaultPlan::masters(std::int64_t attempted, ParameterStore& store) const {
   for (const Fault& fault : faults_) {
     if (fault.kind != Fault::Kind::flip_weight || fault.step != attempted) continue;
-    std::uint32_t bits = 0;
-    float* value = store.master().data<float>() + store.find(fault.target)->offset;
-    std::memcpy(&bits, value, sizeof bits);
-    bits ^= 1;
-    std::memcpy(value, &bits, sizeof bits);
+    change_first<float>(stream_, store.master(*store.find(fault.target)),
+                        [](float value) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) ^ 1); });
   }
 }
 

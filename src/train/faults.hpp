@@ -33,7 +33,8 @@ void check_faults(const std::vector<Fault>& faults, const ParameterStore& store,
 /// The faults of one rank as the step sees them. Pure functions of (attempted step, shard): a replay meets them again.
 class FaultPlan : public nn::Observer {
  public:
-  FaultPlan(std::vector<Fault> faults, int rank);
+  /// Strikes tensors of the stream's device.
+  FaultPlan(std::vector<Fault> faults, int rank, Stream& stream);
   void enter(std::int64_t attempted, std::int64_t shard) { attempted_ = attempted, shard_ = shard; }
   bool empty() const { return faults_.empty(); }
 
@@ -48,6 +49,7 @@ class FaultPlan : public nn::Observer {
   bool strikes(const Fault& fault, Fault::Kind kind) const;
 
   std::vector<Fault> faults_;  ///< of this rank
+  Stream& stream_;
   std::int64_t attempted_ = -1, shard_ = -1;
 };
 

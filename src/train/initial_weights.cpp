@@ -2,7 +2,6 @@
 #include "src/train/initial_weights.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <map>
 
@@ -10,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "src/checkpoint/folder.hpp"
+#include "src/core/copy.hpp"
 #include "src/core/error.hpp"
 #include "src/core/log.hpp"
 #include "src/core/name_pattern.hpp"
@@ -114,7 +114,7 @@ InitialWeights read_initial_weights(TrainingState& state, const Config& config, 
       misfit.shapes.push_back(
           fmt::format("{} is {}, expected {}", name, values.shape().to_string(), mine.values.shape().to_string()));
     } else {
-      std::memcpy(mine.values.raw(), values.raw(), values.bytes());
+      copy(stream, values, mine.values);
       ++result.taken;
     }
   }
@@ -124,10 +124,10 @@ InitialWeights read_initial_weights(TrainingState& state, const Config& config, 
   misfit.refuse(path);
   skip.refuse_unused();
   if (state.ema) {  // it covers all parameters, those that are frozen too
-    const Tensor& average = state.ema->average();
-    std::memcpy(average.raw(), state.store.master().raw(), average.bytes());
+    copy(stream, state.store.master(), state.ema->average());
   }
   state.refresh_working(stream);
+  stream.synchronize();  // the checkpoint's tensors have been copied
   const auto step = checkpoint.integers.find("run/step");
   if (step != checkpoint.integers.end()) result.step = step->second;
   return result;

@@ -40,9 +40,9 @@ Plan one_shard(const Plan& plan) {
 void rehearse(const Config& config, const Plan& plan, TrainingState& state, const data::Batch& batch, Stream& stream) {
   const std::unique_ptr<comm::Communicator> self = comm::make_self();
   const auto schedule = entry_named(optim::schedules(), config.schedule.name).make(*config.schedule.options, 1);
-  FaultPlan no_faults({}, 0);
+  FaultPlan no_faults({}, 0, stream);
   state.scaler = precision::LossScaler({.dynamic = false, .initial = 1});  // an overflow would leave out the update
-  StepRunner(config, plan, state, *self, *schedule, no_faults, stream).attempt(batch, {}, true, [] {});
+  StepRunner(config, plan, state, *self, *self, *schedule, no_faults, stream).attempt(batch, {}, true);
 }
 
 std::int64_t bytes_of(const data::Batch& batch) {

@@ -74,12 +74,17 @@ std::string RunLog::transport() const {
   const std::vector<int>& nodes = communicator_.nodes();
   const std::set<int> distinct(nodes.begin(), nodes.end());
   if (nodes.size() == 1) return "none (one rank)";
-  if (config_.comm.reduction == "library") return "MPI_Allreduce (same bits at this number of ranks only)";
+  const bool gpu = context_.pool->device() == Device::cuda;
+  if (config_.comm.reduction == "library") {
+    return fmt::format("{} (same bits at this number of ranks only)", gpu ? "ncclAllReduce" : "MPI_Allreduce");
+  }
+  if (gpu) return "NCCL";
   if (distinct.size() == 1) return "shared memory";
   return distinct.size() == nodes.size() ? "messages" : "shared memory within nodes, messages between";
 }
 
 void RunLog::point_out_idle_cpus() const {
+  if (context_.pool->device() == Device::cuda) return;
   const std::vector<int>& nodes = communicator_.nodes();
   const std::int64_t busy = std::count(nodes.begin(), nodes.end(), 0) * config_.run.threads_per_rank;
   if (busy >= context_.machine_cpus) return;
@@ -199,7 +204,7 @@ void RunLog::end(const TrainingState& state, const std::string& reason) {
                    .skipped = state.skipped,
                    .reason = reason,
                    .wall_s = std::chrono::duration<double>(Clock::now() - started_).count()};
-  const std::array<std::int64_t, kMemoryKinds> mine = Pool::host().use().peak;
+  const std::array<std::int64_t, kMemoryKinds> mine = context_.pool->use().peak;
   std::vector<std::int64_t> all(mine.size() * static_cast<std::size_t>(plan_.ranks));
   communicator_.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)));
   for (std::size_t kind = 0; kind < mine.size(); ++kind) {

@@ -9,12 +9,6 @@
 
 namespace mpdist::train {
 
-/// What one shard came to.
-struct ShardResult {
-  nn::LossSums sums;
-  Tensor statistics;  ///< batch statistics of the model's norms, laid out as store.statistics(); empty without norms
-};
-
 /// Forward and backward of one shard: the part of a step that the ranks do without speaking to each other. Pure: the
 /// same batch, state and attempted step give the same bits, so a replay meets what the step met.
 struct ShardPass {
@@ -24,9 +18,10 @@ struct ShardPass {
   Stream& stream;
 
   /// Shard `local_shard` of this rank. The backward pass is seeded with gradient_scale; each finished FP32 parameter
-  /// gradient goes to on_gradient_ready.
-  ShardResult run(const data::Batch& batch, std::int64_t local_shard, double gradient_scale, nn::Observer* observer,
-                  nn::Tape::GradientReady on_gradient_ready) const;
+  /// gradient goes to on_gradient_ready. Leaves the loss in `sums` (nn::LossSums) and returns the batch statistics of
+  /// the model's norms, laid out as store.statistics(); empty without norms.
+  Tensor run(const data::Batch& batch, std::int64_t local_shard, double gradient_scale, nn::Observer* observer,
+             nn::Tape::GradientReady on_gradient_ready, nn::LossSums& sums) const;
 };
 
 }  // namespace mpdist::train

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/train/state.hpp"
 
-#include <cstring>
 #include <set>
 #include <span>
 
 #include "kernels/cast.hpp"
+#include "src/core/copy.hpp"
 #include "src/models/registry.hpp"
 #include "src/train/name_patterns.hpp"
 #include "src/train/registry.hpp"
@@ -54,7 +54,8 @@ TrainingState::TrainingState(const Config& config, Shape image, std::int64_t cla
   model = entry_named(models::models(), config.model.name).make(*config.model.options, store, image, classes);
   freeze(config.freeze, store);
   const DType operands = config.precision.policy().operation_type(precision::OperationClass::matmul);
-  store.finalize(operands, static_cast<std::uint64_t>(config.run.seed));  // activations follow: nn::Pass::activation
+  // Activations follow this type: nn::Pass::activation.
+  store.finalize(operands, static_cast<std::uint64_t>(config.run.seed), stream.pool());
   check_groups(config.optimizer.common, store);
   optimizer = entry_named(optim::optimizers(), config.optimizer.optimizer.name)
                   .make(*config.optimizer.optimizer.options, config.optimizer.common, store);
@@ -109,7 +110,7 @@ void from_checkpoint(TrainingState& state, const checkpoint::Checkpoint& checkpo
                         fmt::format("shape {} expected, found {}", mine.values.shape().to_string(),
                                     found->second.shape().to_string()));
     }
-    std::memcpy(mine.values.raw(), found->second.raw(), found->second.bytes());
+    copy(stream, found->second, mine.values);
     saved.erase(found);
   }
   if (!saved.empty())
@@ -124,6 +125,7 @@ void from_checkpoint(TrainingState& state, const checkpoint::Checkpoint& checkpo
   state.attempted = integer(checkpoint, "run/attempted", file);
   state.skipped = integer(checkpoint, "run/skipped", file);
   state.refresh_working(stream);
+  stream.synchronize();  // the checkpoint's tensors have been copied
 }
 
 void broadcast_state(TrainingState& state, comm::Communicator& communicator, Stream& stream) {
@@ -134,7 +136,10 @@ void broadcast_state(TrainingState& state, comm::Communicator& communicator, Str
   state.scaler.restore(scaler);
   state.step = counters[0], state.attempted = counters[1], state.skipped = counters[2];
   for (const checkpoint::NamedTensor& tensor : state_tensors(state)) {
-    communicator.broadcast(std::as_writable_bytes(tensor.values.span<float>()), 0);
+    const Tensor host = to_host(stream, tensor.values, MemoryKind::workspace);
+    communicator.broadcast(std::as_writable_bytes(host.span<float>()), 0);
+    copy(stream, host, tensor.values);
+    stream.synchronize();
   }
   state.refresh_working(stream);
 }

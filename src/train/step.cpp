@@ -4,9 +4,13 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <iterator>
 
 #include "comm/factory.hpp"
+#include "kernels/digest.hpp"
 #include "kernels/ema_update.hpp"
+#include "src/core/copy.hpp"
+#include "src/core/range.hpp"
 #include "src/optim/clipping.hpp"
 #include "src/train/diagnosis.hpp"
 #include "src/train/disagreement.hpp"
@@ -17,8 +21,21 @@ namespace mpdist::train {
 using precision::StepEvent;
 using precision::Verdict;
 
+namespace {
+
+constexpr std::int64_t kFirstSlot = 4;  // in the digests: master, working copy, statistics and average come before
+
+/// Elements of the running statistics.
+std::int64_t statistics_of(const TrainingState& state) {
+  const Tensor& statistics = state.store.statistics();
+  return statistics ? statistics.elements() : 0;
+}
+
+}  // namespace
+
 StepRunner::StepRunner(const Config& config, const Plan& plan, TrainingState& state, comm::Communicator& communicator,
-                       const optim::Schedule& schedule, FaultPlan& faults, Stream& stream)
+                       comm::Communicator& gradients, const optim::Schedule& schedule, FaultPlan& faults,
+                       Stream& stream)
     : config_(config),
       plan_(plan),
       state_(state),
@@ -26,29 +43,34 @@ StepRunner::StepRunner(const Config& config, const Plan& plan, TrainingState& st
       schedule_(schedule),
       faults_(faults),
       stream_(stream),
-      reducer_(state.store, communicator,
+      reducer_(state.store, communicator, gradients, stream,
                {.wire = plan.wire,
                 .shards = plan.shards,
                 .tree = config.comm.reduction == "tree",
                 .bucket_bytes = static_cast<std::int64_t>(config.comm.bucket_mib * 1048576.0),
                 .overlap = comm::has_spare_cpus(communicator, static_cast<int>(config.run.threads_per_rank))}),
-      statistics_(state.store.trainable_parameters().size()),
-      telemetry_(state.store, stream) {
+      statistics_(stream, static_cast<std::int64_t>(state.store.trainable_parameters().size())),
+      telemetry_(state.store, stream),
+      sums_(stream, plan.local_shards),
+      values_({plan.local_shards, 2 + statistics_of(state)}, DType::fp32, MemoryKind::workspace, stream.host_pool()),
+      mean_statistics_({statistics_of(state)}, DType::fp32, MemoryKind::workspace, stream.host_pool()),
+      digests_(stream, kFirstSlot + static_cast<std::int64_t>(state.optimizer->slots().size())) {
   for (const Parameter* p : state.store.trainable_parameters()) segments_.push_back({p->offset, p->elements()});
 }
 
-StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, bool audit,
-                               const std::function<void()>& before_update) {
+StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, bool audit, const StepHooks& hooks) {
   StepReport report{.loss_scale = state_.scaler.scale()};
   const double gradient_scale = report.loss_scale * plan_.shards_power / plan_.loss_terms_power;
   const std::int64_t every = config_.precision.telemetry_every;
   const bool watch = every > 0 && (state_.attempted + 1) % every == 0;
+  reducer_.set_step(state_.attempted);
   forward_backward(batch, gradient_scale, watch);
-  reduced_ = reducer_.reduce(stream_);
-  kernels::gradient_statistics(stream_, {.gradient = reduced_,
-                                         .segments = segments_.data(),
-                                         .segment_count = static_cast<std::int64_t>(segments_.size()),
-                                         .statistics = statistics_.data()});
+  reduce();
+  if (audit) enqueue_digests();
+  hooks.while_waiting();
+  reducer_.synchronize(stream_);  // the one wait of a step
+  collect_values();
+  report.saturated = state_.optimizer->saturated();
   const Verdict verdict = merge(local_verdict(requests, audit), audit);
 
   const auto terms = static_cast<double>(verdict.loss_terms);
@@ -58,24 +80,24 @@ StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, 
   report.loss = static_cast<double>(reducer_.reduced_values()[0]) / terms;
   report.accuracy = static_cast<double>(reducer_.reduced_values()[1]) / terms;
   const double unscale = plan_.loss_terms_power / (report.loss_scale * terms);
-  report.grad_norm = optim::global_norm(statistics_, unscale);
+  report.grad_norm = optim::global_norm({statistics_.data(), segments_.size()}, unscale);
   report.lr = config_.optimizer.common.lr * schedule_.factor(state_.step);
   if (watch) {
     telemetry_.end(communicator_, reduced_);
     report.telemetry = &telemetry_;
   }
   if (report.event == StepEvent::clean) {
-    before_update();
+    hooks.before_update();
     update(report, unscale);
     faults_.masters(state_.attempted, state_.store);
     ++state_.step;
+    if (stream_.device() == Device::cpu) report.saturated = state_.optimizer->saturated();
   } else {
     report.diagnosis = explain(batch, verdict, report);
     ++state_.skipped;
   }
-  reducer_.release();
+  reducer_.release(stream_);
   report.step = state_.step;
-  report.saturated = state_.optimizer->saturated();
   report.attempted = ++state_.attempted;
   state_.scaler.update(report.event);
   report.new_loss_scale = state_.scaler.scale();
@@ -84,7 +106,6 @@ StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, 
 
 void StepRunner::forward_backward(const data::Batch& batch, double gradient_scale, bool watch) {
   const ShardPass pass{config_, plan_, state_, stream_};
-  loss_terms_ = forward_nonfinite_ = 0;
   nn::Observer* observer = faults_.empty() ? nullptr : &faults_;
   if (watch) {
     telemetry_.begin(observer);
@@ -93,22 +114,41 @@ void StepRunner::forward_backward(const data::Batch& batch, double gradient_scal
   for (std::int64_t local = 0; local < plan_.local_shards; ++local) {
     faults_.enter(batch.attempted, communicator_.rank() * plan_.local_shards + local);
     telemetry_.enter_shard();
-    const ShardResult shard =
-        pass.run(batch, local, gradient_scale, observer, [&](const Parameter& parameter, const Tensor& gradient) {
+    const Tensor statistics = pass.run(
+        batch, local, gradient_scale, observer,
+        [&](const Parameter& parameter, const Tensor& gradient) {
           faults_.parameter_gradient(parameter, gradient);
           reducer_.leaf(stream_, parameter, local, gradient);
-        });
-    values_ = {shard.sums.loss, static_cast<float>(shard.sums.correct)};
-    if (shard.statistics) {
-      const std::span<const float> statistics = shard.statistics.span<float>();
-      values_.insert(values_.end(), statistics.begin(), statistics.end());
-    }
-    reducer_.values(local, values_);
-    loss_terms_ += shard.sums.terms;
+        },
+        sums_[local]);
+    const Tensor values = values_.rows(local, local + 1).reshaped({values_.shape()[1]});
+    if (statistics) copy(stream_, statistics, values.rows(2, values.elements()));
+  }
+}
+
+void StepRunner::reduce() {
+  const Range range("reduce");
+  reduced_ = reducer_.reduce(stream_);
+  kernels::gradient_statistics(stream_, {.gradient = reduced_,
+                                         .segments = segments_.data(),
+                                         .segment_count = static_cast<std::int64_t>(segments_.size()),
+                                         .statistics = statistics_.data()});
+}
+
+/// What the forward passes came to, now that it has arrived.
+void StepRunner::collect_values() {
+  loss_terms_ = forward_nonfinite_ = 0;
+  for (std::int64_t local = 0; local < plan_.local_shards; ++local) {
+    const std::span<float> values = values_.rows(local, local + 1).span<float>();
+    values[0] = sums_[local].loss;
+    values[1] = static_cast<float>(sums_[local].correct);
+    reducer_.values(local, values);
+    loss_terms_ += sums_[local].terms;
     // Infinite statistics would spoil the running ones, even where ReLU hides them from the loss.
     const auto finite = [](float value) { return std::isfinite(value); };
-    if (!std::all_of(values_.begin(), values_.end(), finite)) ++forward_nonfinite_;
+    if (!std::all_of(values.begin(), values.end(), finite)) ++forward_nonfinite_;
   }
+  reducer_.reduce_values();
 }
 
 Verdict StepRunner::local_verdict(StepRequests requests, bool audit) const {
@@ -140,18 +180,30 @@ Verdict StepRunner::local_verdict(StepRequests requests, bool audit) const {
   return verdict;
 }
 
+void StepRunner::enqueue_digests() {
+  std::vector<Tensor> state = {state_.store.master(), state_.store.working(), state_.store.statistics(),
+                               state_.ema ? state_.ema->average() : Tensor()};
+  for (const optim::Slot& slot : state_.optimizer->slots()) state.push_back(slot.values);
+  for (std::int64_t i = 0; const Tensor& tensor : state) {
+    if (tensor) kernels::digest(stream_, {.tensor = tensor, .digest = &digests_[i]});
+    ++i;
+  }
+}
+
+/// From the digests of enqueue_digests(), now that they have arrived; those of empty tensors are 0.
 void StepRunner::fill_audit(Verdict& verdict) const {
-  verdict.equal[Verdict::audit_master] = digest_of(stream_, state_.store.master());
-  verdict.equal[Verdict::audit_working] = digest_of(stream_, state_.store.working());
+  verdict.equal[Verdict::audit_master] = digests_[0];
+  verdict.equal[Verdict::audit_working] = digests_[1];
+  verdict.equal[Verdict::audit_statistics] = digests_[2];
+  verdict.equal[Verdict::audit_ema] = digests_[3];
   std::uint64_t slots = 0;
-  for (const optim::Slot& slot : state_.optimizer->slots()) slots = slots * 3 + digest_of(stream_, slot.values);
+  for (std::int64_t i = kFirstSlot; i < digests_.size(); ++i) slots = slots * 3 + digests_[i];
   verdict.equal[Verdict::audit_optimizer] = slots;
-  verdict.equal[Verdict::audit_statistics] = digest_of(stream_, state_.store.statistics());
-  if (state_.ema) verdict.equal[Verdict::audit_ema] = digest_of(stream_, state_.ema->average());
 }
 
 /// Merges over the ranks; a difference ends the run with its name.
 Verdict StepRunner::merge(const Verdict& mine, bool audit) {
+  const Range range("verdict");
   auto lanes = mine.to_lanes();
   communicator_.merge_lanes(lanes, Verdict::kMinimumLanes);
   std::vector<Verdict::Equal> different;
@@ -173,6 +225,8 @@ Verdict StepRunner::merge(const Verdict& mine, bool audit) {
 
 void StepRunner::audit() {
   Verdict verdict;
+  enqueue_digests();
+  stream_.synchronize();
   fill_audit(verdict);
   verdict.equal[Verdict::attempted] = static_cast<std::uint64_t>(state_.attempted);
   verdict.equal[Verdict::step] = static_cast<std::uint64_t>(state_.step);
@@ -181,6 +235,7 @@ void StepRunner::audit() {
 }
 
 void StepRunner::update(const StepReport& report, double unscale) {
+  const Range range("update");
   state_.optimizer->update(stream_, {.gradient = reduced_,
                                      .unscale = unscale,
                                      .clip = optim::clip_factor(report.grad_norm, config_.optimizer.common.clip_norm),
@@ -195,13 +250,18 @@ void StepRunner::update_statistics() {
   const Tensor& running = state_.store.statistics();
   if (!running) return;
   const std::span<const float> sums = reducer_.reduced_values().subspan(2);
-  const Tensor mean(running.shape(), DType::fp32, MemoryKind::activations);
   const auto shards = static_cast<float>(plan_.shards);
-  std::transform(sums.begin(), sums.end(), mean.data<float>(), [&](float sum) { return sum / shards; });
-  for (const Statistic& s : state_.store.statistics_layout()) {
-    kernels::ema_update(stream_, {.average = ParameterStore::slice(running, s),
-                                  .value = ParameterStore::slice(mean, s),
-                                  .decay = 1 - s.momentum});
+  std::transform(sums.begin(), sums.end(), mean_statistics_.data<float>(), [&](float sum) { return sum / shards; });
+  const Tensor mean(running.shape(), DType::fp32, MemoryKind::activations, stream_.pool());
+  copy(stream_, mean_statistics_, mean);
+  const std::deque<Statistic>& layout = state_.store.statistics_layout();
+  for (auto first = layout.begin(); first != layout.end();) {  // neighbours of one momentum in one call
+    const auto end = std::find_if(first, layout.end(), [&](const auto& s) { return s.momentum != first->momentum; });
+    const Statistic& last = *std::prev(end);
+    kernels::ema_update(stream_, {.average = running.rows(first->offset, last.offset + last.elements),
+                                  .value = mean.rows(first->offset, last.offset + last.elements),
+                                  .decay = 1 - first->momentum});
+    first = end;
   }
 }
 
@@ -226,7 +286,7 @@ Diagnosis StepRunner::explain(const data::Batch& batch, const Verdict& verdict, 
                                 bad->rank, host, bad->shard)};
   }
   for (const Parameter* p : parameters) {
-    const std::int64_t count = statistics_[static_cast<std::size_t>(p->index)].nonfinite;
+    const std::int64_t count = statistics_[p->index].nonfinite;
     if (count == 0) continue;
     return {.where = "sum",
             .tensor = p->name,

@@ -11,6 +11,8 @@
 #include "comm/gradient_reducer.hpp"
 #include "data/loader.hpp"
 #include "kernels/gradient_statistics.hpp"
+#include "src/core/host_array.hpp"
+#include "src/nn/loss.hpp"
 #include "src/optim/schedule.hpp"
 #include "src/precision/verdict.hpp"
 #include "src/train/diagnosis.hpp"
@@ -31,11 +33,12 @@ struct StepReport {
   double loss_scale = 0;       ///< with which the step ran
   double new_loss_scale = 0;   ///< after it
   double lr = 0;
-  double grad_norm = 0;        ///< of the unscaled mean gradient, before clipping
-  std::int64_t saturated = 0;  ///< working elements that the last update saturated
-  bool stop = false;           ///< some rank was asked to stop
-  bool save = false;           ///< a checkpoint is due by the clock
-  Diagnosis diagnosis = {};    ///< of a skipped step
+  double grad_norm = 0;  ///< of the unscaled mean gradient, before clipping
+  /// Working elements that the last update saturated; on a GPU the last one before this step, whose result has arrived.
+  std::int64_t saturated = 0;
+  bool stop = false;         ///< some rank was asked to stop
+  bool save = false;         ///< a checkpoint is due by the clock
+  Diagnosis diagnosis = {};  ///< of a skipped step
   /// Of a step that precision.telemetry_every names; belongs to the StepRunner, until the next one.
   const Telemetry* telemetry = nullptr;
 };
@@ -46,18 +49,25 @@ struct StepRequests {
   bool save = false;  ///< the clock asks for a checkpoint
 };
 
+/// What the caller does in the course of a step.
+struct StepHooks {
+  /// Once forward, backward and the sum of the gradients are enqueued: on a GPU they run meanwhile.
+  std::function<void()> while_waiting = [] {};
+  /// Once, before anything of the state changes.
+  std::function<void()> before_update = [] {};
+};
+
 /// Runs attempted steps: DESIGN 4, in its order. Collective: every rank calls attempt() with its part of the same
-/// batch.
+/// batch. On a GPU all is enqueued; the host waits once, for the verdict.
 class StepRunner {
  public:
+  /// `gradients` sums gradients on the stream's device, `communicator` carries all else; on the CPU both are one.
   StepRunner(const Config& config, const Plan& plan, TrainingState& state, comm::Communicator& communicator,
-             const optim::Schedule& schedule, FaultPlan& faults, Stream& stream);
+             comm::Communicator& gradients, const optim::Schedule& schedule, FaultPlan& faults, Stream& stream);
 
-  /// One attempted step. `audit` adds the digests of all state to the verdict;
-  /// `before_update` is called once before anything of the state changes.
+  /// One attempted step. `audit` adds the digests of all state to the verdict.
   /// Throws Disagreement (collective) naming ranks, tensor, first element and values when ranks differ.
-  StepReport attempt(const data::Batch& batch, StepRequests requests, bool audit,
-                     const std::function<void()>& before_update);
+  StepReport attempt(const data::Batch& batch, StepRequests requests, bool audit, const StepHooks& hooks = {});
 
   /// Compares the digests of all state over the ranks now: before a checkpoint.
   void audit();
@@ -68,6 +78,9 @@ class StepRunner {
 
  private:
   void forward_backward(const data::Batch& batch, double gradient_scale, bool watch);
+  void reduce();
+  void enqueue_digests();
+  void collect_values();
   precision::Verdict local_verdict(StepRequests requests, bool audit) const;
   void fill_audit(precision::Verdict& verdict) const;
   precision::Verdict merge(const precision::Verdict& mine, bool audit);
@@ -83,11 +96,14 @@ class StepRunner {
   FaultPlan& faults_;
   Stream& stream_;
   comm::GradientReducer reducer_;
-  std::vector<kernels::SegmentSpan> segments_;         ///< by parameter, in gradient order
-  std::vector<kernels::TensorStatistics> statistics_;  ///< of the reduced gradient, by parameter
+  std::vector<kernels::SegmentSpan> segments_;       ///< by parameter, in gradient order
+  HostArray<kernels::TensorStatistics> statistics_;  ///< of the reduced gradient, by parameter
   Tensor reduced_;
   Telemetry telemetry_;
-  std::vector<float> values_;                            ///< of one shard: loss, correct, statistics
+  HostArray<nn::LossSums> sums_;                         ///< by local shard
+  Tensor values_;                                        ///< host, [local shards, loss, correct and statistics]
+  Tensor mean_statistics_;                               ///< host, of the last update
+  HostArray<std::uint64_t> digests_;                     ///< of all state, for an audit
   std::int64_t loss_terms_ = 0, forward_nonfinite_ = 0;  ///< local sums of this step
 };
 

@@ -102,7 +102,7 @@ class Study {
   }
 
   ExitCode train_once(const Config& config) {
-    Pool::host().reset_peaks();
+    context_.pool->reset_peaks();
     try {
       return train::run(config, communicator_, context_);
     } catch (const NumericsError& error) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
+#include "src/core/host_array.hpp"
 #include "src/core/parameters.hpp"
 #include "src/nn/tape.hpp"
 #include "src/precision/telemetry.hpp"
@@ -25,8 +26,8 @@ class Telemetry : public nn::Observer {
   void enter_shard() { place_ = 0; }
   void activation(const std::string& layer, const char* operation, const Tensor& value) override;
   void activation_gradient(const std::string& layer, const char* operation, const Tensor& gradient) override;
-  /// Collective, at the step's end: adds up the activation gradients of all ranks and counts the reduced gradient
-  /// (elements of the store, wire type).
+  /// Collective, at the step's end, once the stream has been synchronized: adds up the activation gradients of all
+  /// ranks and counts the reduced gradient (elements of the store, wire type).
   void end(comm::Communicator& communicator, const Tensor& reduced);
 
   /// Of the last step watched; parameters in gradient order, operations in the order of the backward pass.
@@ -36,11 +37,13 @@ class Telemetry : public nn::Observer {
  private:
   Stream& stream_;
   nn::Observer* next_ = nullptr;
-  std::size_t place_ = 0;                            ///< of the next activation gradient
-  std::vector<kernels::SegmentSpan> segments_;       ///< of the reduced gradient
-  std::vector<precision::TensorRange> gradients_;    ///< by parameter
-  std::vector<precision::TensorRange> activations_;  ///< by place in the backward pass
-  std::vector<std::int64_t> lanes_;                  ///< all counts of activations_, for the sum over ranks
+  std::size_t place_ = 0;                                              ///< of the next activation gradient
+  std::vector<kernels::SegmentSpan> segments_;                         ///< of the reduced gradient
+  std::vector<precision::TensorRange> gradients_;                      ///< by parameter
+  std::vector<precision::TensorRange> activations_;                    ///< by place in the backward pass
+  std::vector<HostValue<kernels::ExponentCounts>> activation_counts_;  ///< of this rank, while the step runs
+  HostArray<kernels::ExponentCounts> gradient_counts_;                 ///< by parameter
+  std::vector<std::int64_t> lanes_;  ///< all counts of activations_, for the sum over ranks
 };
 
 }  // namespace mpdist::train

@@ -3,9 +3,12 @@
 
 #include <optional>
 
+#include "comm/factory.hpp"
 #include "data/loader.hpp"
 #include "src/core/log.hpp"
+#include "src/core/range.hpp"
 #include "src/optim/schedule.hpp"
+#include "src/train/batch_upload.hpp"
 #include "src/train/checkpoints.hpp"
 #include "src/train/datasets.hpp"
 #include "src/train/evaluator.hpp"
@@ -39,6 +42,7 @@ class Trainer {
       : config_(config),
         communicator_(communicator),
         context_(context),
+        stream_(*context.pool),
         datasets_(made_together(communicator, [&] { return open_datasets(config); })),
         plan_(made_together(communicator,
                             [&] { return make_plan(config, datasets_.train->size(), communicator.size()); })),
@@ -53,7 +57,7 @@ class Trainer {
                                                                             datasets_.train->classes(), stream_);
                                    })),
         state_(*model_state_),
-        faults_(made_together(communicator, [&] { return checked_faults(); }), communicator.rank()) {
+        faults_(made_together(communicator, [&] { return checked_faults(); }), communicator.rank(), stream_) {
     agree();
     take_initial_weights(state_, config, communicator, stream_);
   }
@@ -126,7 +130,7 @@ bool Trainer::wants_to_stop() const {
 
 ExitCode Trainer::run() {
   RunLog log(config_, plan_, communicator_, context_);
-  Checkpoints checkpoints(config_, communicator_, facts());
+  Checkpoints checkpoints(config_, communicator_, facts(), stream_.pool());
   const bool resumed = checkpoints.resume(state_, stream_);
   const bool finished = resumed && plan_.finished(state_.step, state_.attempted);
   if (finished && (!plan_.just_finished(state_.step, state_.attempted) || log.tells_of_end(state_))) {
@@ -145,19 +149,29 @@ ExitCode Trainer::run() {
 }
 
 void Trainer::train(Checkpoints& checkpoints, RunLog& log) {
-  StepRunner runner(config_, plan_, state_, communicator_, *schedule_, faults_, stream_);
+  const bool gpu = stream_.device() == Device::cuda;
+  const std::unique_ptr<comm::Communicator> nccl = gpu ? comm::make_nccl(communicator_) : nullptr;
+  StepRunner runner(config_, plan_, state_, communicator_, gpu ? *nccl : communicator_, *schedule_, faults_, stream_);
   data::Loader loader(*datasets_.train, augmentation_, data::Sampler(plan_.samples, seed(), datasets_.train->blocks()),
                       {.global_batch = plan_.global_batch,
                        .first = plan_.first_position(communicator_.rank()),
                        .rows = plan_.local_rows(),
                        .dtype = state_.store.compute_type(),
                        .workers = config_.data.workers,
-                       .prefetch = config_.data.prefetch});
+                       .prefetch = config_.data.prefetch,
+                       .pool = &stream_.host_pool()});
+  BatchUpload upload(stream_);
   while (!stopped_ && !plan_.finished(state_.step, state_.attempted)) {
-    const data::Batch batch = loader.get(state_.attempted);
+    if (!upload.has_begun()) upload.begin(loader.get(state_.attempted));
+    const data::Batch batch = upload.take();
     const bool audit = state_.attempted > 0 && state_.attempted % config_.run.audit_every == 0;
-    const StepReport report = runner.attempt(batch, {.stop = wants_to_stop(), .save = checkpoints.due_by_clock()},
-                                             audit, [&] { checkpoints.wait_copied(); });
+    const StepHooks hooks{.while_waiting =
+                              [&] {  // the GPU computes: time to fetch the next batch
+                                if (gpu) upload.begin(loader.get(state_.attempted + 1));
+                              },
+                          .before_update = [&] { checkpoints.wait_copied(); }};
+    const StepReport report =
+        runner.attempt(batch, {.stop = wants_to_stop(), .save = checkpoints.due_by_clock()}, audit, hooks);
     log.step(report, runner, state_, loader.wait_s());
     log.checkpoint(checkpoints.take_saved());
     after_step(report, runner, checkpoints, log);
@@ -194,6 +208,7 @@ void Trainer::evaluate_now(Checkpoints& checkpoints, RunLog& log) {
 
 /// A checkpoint is written only when its audit agreed.
 void Trainer::save_now(StepRunner& runner, Checkpoints& checkpoints, RunLog& log) {
+  const Range range("checkpoint");
   runner.audit();
   log.checkpoint(checkpoints.take_saved(true));
   checkpoints.save(state_, evaluated() ? evaluation_ : std::nullopt);

@@ -7,6 +7,7 @@
 
 #include "comm/communicator.hpp"
 #include "src/core/error.hpp"
+#include "src/core/pool.hpp"
 #include "src/train/agreement.hpp"
 #include "src/train/config.hpp"
 
@@ -17,9 +18,10 @@ struct RunContext {
   std::function<bool()> stop_requested = [] { return false; };  ///< a signal asked this rank to stop
   std::string faults;                                           ///< MPDIST_FAULT
   std::int64_t machine_cpus = 1;                                ///< of this rank's machine
-  std::string device;                                           ///< model name of what this rank computes on
-  std::string versions;                                         ///< one line: program, libraries, instruction set
-  std::vector<Fact> facts;  ///< of this rank, equal on all: build, libraries, instruction set
+  Pool* pool = &Pool::host();  ///< memory of the device that this rank computes on (ComputeDevice)
+  std::string device;          ///< its model name
+  std::string versions;        ///< one line: program, libraries, instruction set
+  std::vector<Fact> facts;     ///< of this rank, equal on all: build, libraries, instruction set, GPU
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();  ///< of the process
 };
 

@@ -20,9 +20,10 @@ T value_at(int rank, std::int64_t i) {
 }
 
 template <class T, class Value>
-void fill(SharedBuffer& buffer, int rank, std::int64_t count, Value value) {
-  T* data = reinterpret_cast<T*>(buffer.local());
-  for (std::int64_t i = 0; i < count; ++i) data[i] = value(rank, i);
+void fill(Communicator& communicator, SharedBuffer& buffer, std::int64_t count, Value value) {
+  std::vector<T> values(count);
+  for (std::int64_t i = 0; i < count; ++i) values[i] = value(communicator.rank(), i);
+  test::write(communicator, buffer.local(), values);
 }
 
 template <class T, class Value>
@@ -43,9 +44,9 @@ void check_tree(Communicator& communicator, std::int64_t count, Delivery deliver
   std::vector<T> expected = tree_of_ranks<T>(communicator.size(), held, value);
   for (int round = 0; round < 3; ++round) {  // the second round would see what the first left behind
     buffer->acquire();
-    fill<T>(*buffer, communicator.rank(), held, value);
+    fill<T>(communicator, *buffer, held, value);
     const std::byte* where = communicator.tree_all_reduce(*buffer, kGuard, count, dtype_of<T>, delivery);
-    const T* found = reinterpret_cast<const T*>(where);
+    const std::vector<T> found = test::read<T>(communicator, where, held);
     if (delivery == Delivery::every_rank) {
       EXPECT_EQ(where, buffer->local());
     }
@@ -55,7 +56,7 @@ void check_tree(Communicator& communicator, std::int64_t count, Delivery deliver
       }
     }
     const std::vector<T> middle(expected.begin() + kGuard, expected.end() - kGuard);
-    ASSERT_EQ(test::different(found + kGuard, middle), 0)
+    ASSERT_EQ(test::different(found.data() + kGuard, middle), 0)
         << name_of(dtype_of<T>) << ", " << count << " elements, round " << round;
     if (delivery == Delivery::in_place) buffer->release();
     if (delivery == Delivery::every_rank) communicator.barrier();
@@ -80,10 +81,11 @@ void check_exact(Communicator& communicator, bool tree) {
   const auto value = [](int rank, std::int64_t i) {
     return from_float<T>(static_cast<float>((rank * 5 + i) % 16) - 8);
   };
-  fill<T>(*buffer, communicator.rank(), count, value);
+  fill<T>(communicator, *buffer, count, value);
   const std::byte* where = tree ? communicator.tree_all_reduce(*buffer, 0, count, dtype_of<T>, Delivery::every_rank)
                                 : communicator.library_all_reduce(*buffer, 0, count, dtype_of<T>);
-  EXPECT_EQ(test::different(reinterpret_cast<const T*>(where), tree_of_ranks<T>(communicator.size(), count, value)), 0);
+  const std::vector<T> found = test::read<T>(communicator, where, count);
+  EXPECT_EQ(test::different(found.data(), tree_of_ranks<T>(communicator.size(), count, value)), 0);
   if (!tree) {
     EXPECT_EQ(where, buffer->local());
   }
@@ -100,8 +102,9 @@ TEST_P(AllReduce, ExactSums) {
 TEST_P(AllReduce, LibraryAddsInFp32AndRounds) {
   constexpr std::int64_t count = 777;
   const auto buffer = communicator().allocate_shared(count * sizeof(half));
-  fill<half>(*buffer, rank(), count, [](int r, std::int64_t i) { return value_at<half>(r, i); });
-  const auto* found = reinterpret_cast<const half*>(communicator().library_all_reduce(*buffer, 0, count, DType::fp16));
+  fill<half>(communicator(), *buffer, count, [](int r, std::int64_t i) { return value_at<half>(r, i); });
+  const std::byte* where = communicator().library_all_reduce(*buffer, 0, count, DType::fp16);
+  const std::vector<half> found = test::read<half>(communicator(), where, count);
   for (std::int64_t i = 0; i < count; ++i) {
     double sum = 0, largest = 0;
     for (int r = 0; r < size(); ++r) {
@@ -116,18 +119,19 @@ TEST_P(AllReduce, LibraryAddsInFp32AndRounds) {
 TEST_P(AllReduce, OverflowInTheSumBecomesInfinity) {
   constexpr std::int64_t count = 64;
   const auto buffer = communicator().allocate_shared(count * sizeof(half));
-  fill<half>(*buffer, rank(), count, [](int, std::int64_t i) { return to_half(i == 7 ? 65504.0f : 1.0f); });
-  const auto* found = reinterpret_cast<const half*>(
-      communicator().tree_all_reduce(*buffer, 0, count, DType::fp16, Delivery::every_rank));
+  fill<half>(communicator(), *buffer, count, [](int, std::int64_t i) { return to_half(i == 7 ? 65504.0f : 1.0f); });
+  const std::byte* where = communicator().tree_all_reduce(*buffer, 0, count, DType::fp16, Delivery::every_rank);
+  const std::vector<half> found = test::read<half>(communicator(), where, count);
   EXPECT_EQ(to_float(found[7]), size() > 1 ? std::numeric_limits<float>::infinity() : 65504.0f);
   EXPECT_EQ(to_float(found[8]), static_cast<float>(size()));
 }
 
 TEST_P(AllReduce, NanSurvives) {
   const auto buffer = communicator().allocate_shared(64 * sizeof(float));
-  fill<float>(*buffer, rank(), 64, [&](int r, std::int64_t i) { return i == 3 && r == size() - 1 ? NAN : 1.0f; });
-  const auto* found =
-      reinterpret_cast<const float*>(communicator().tree_all_reduce(*buffer, 0, 64, DType::fp32, Delivery::every_rank));
+  fill<float>(communicator(), *buffer, 64,
+              [&](int r, std::int64_t i) { return i == 3 && r == size() - 1 ? NAN : 1.0f; });
+  const std::byte* where = communicator().tree_all_reduce(*buffer, 0, 64, DType::fp32, Delivery::every_rank);
+  const std::vector<float> found = test::read<float>(communicator(), where, 64);
   EXPECT_TRUE(std::isnan(found[3]));
   EXPECT_EQ(found[4], static_cast<float>(size()));
 }

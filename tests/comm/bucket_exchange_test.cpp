@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
+#include <string>
 
 namespace mpdist::comm {
 namespace {
@@ -25,14 +27,18 @@ TEST(Buckets, FirstIsSmallTheRestFillUpAndAllIsCovered) {
   EXPECT_EQ(buckets[1].parameters, 3);
   EXPECT_EQ(buckets[2].parameters, 1);
   std::int64_t next = 0;
+  int first = 0;
   for (const Bucket& bucket : buckets) {
+    EXPECT_EQ(&bucket, &buckets[bucket.index]);
     EXPECT_EQ(bucket.begin, next);
+    EXPECT_EQ(bucket.first, first);
     next += bucket.elements;
+    first += bucket.parameters;
   }
   EXPECT_EQ(next, store.elements());
 }
 
-class Exchange : public ::testing::TestWithParam<bool> {
+class Exchange : public ::testing::TestWithParam<ExchangeTime> {
  protected:
   Exchange() { fill(store_, {32, 32, 32, 32}); }
   std::vector<Bucket> buckets() const { return make_buckets(store_, 4, 1, 1); }
@@ -61,8 +67,8 @@ TEST_P(Exchange, UnfinishedParametersAreADefect) {
 TEST_P(Exchange, ThrowsWhatTheExchangeThrewInTheMainThread) {
   BucketExchange exchange(
       buckets(), [](const Bucket& b) { require(b.begin < 64, "planted"); }, GetParam());
-  for (int index : {0, 1, 2, 3}) exchange.complete(index);
   try {
+    for (int index : {0, 1, 2, 3}) exchange.complete(index);
     exchange.finish();
     FAIL() << "no exception";
   } catch (const InvalidArgument& error) {
@@ -70,15 +76,33 @@ TEST_P(Exchange, ThrowsWhatTheExchangeThrewInTheMainThread) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, Exchange, ::testing::Values(false, true),
-                         [](const auto& mode) { return mode.param ? "Thread" : "AtTheEnd"; });
+std::string mode_name(const ::testing::TestParamInfo<ExchangeTime>& mode) {
+  constexpr std::array<const char*, 3> names{"AtTheEnd", "Thread", "AtOnce"};
+  return names[static_cast<std::size_t>(mode.param)];
+}
+INSTANTIATE_TEST_SUITE_P(, Exchange,
+                         ::testing::Values(ExchangeTime::at_end, ExchangeTime::in_own_thread, ExchangeTime::at_once),
+                         mode_name);
+
+TEST(BucketExchange, AtOnceExchangesInComplete) {
+  ParameterStore store;
+  fill(store, {32, 32, 32});
+  std::vector<int> exchanged;
+  BucketExchange exchange(
+      make_buckets(store, 4, 1, 1), [&](const Bucket& bucket) { exchanged.push_back(bucket.index); },
+      ExchangeTime::at_once);
+  exchange.complete(1);
+  EXPECT_TRUE(exchanged.empty());  // all ranks exchange in the same order: the first bucket is not there yet
+  exchange.complete(0);
+  EXPECT_EQ(exchanged, (std::vector<int>{0, 1}));
+}
 
 TEST(BucketExchange, OverlapStartsBeforeTheEnd) {
   ParameterStore store;
   fill(store, {32, 32});
   std::atomic<int> exchanged = 0;
   BucketExchange exchange(
-      make_buckets(store, 4, 1, 1), [&](const Bucket&) { ++exchanged; }, true);
+      make_buckets(store, 4, 1, 1), [&](const Bucket&) { ++exchanged; }, ExchangeTime::in_own_thread);
   exchange.complete(0);
   while (exchanged.load() == 0) std::this_thread::yield();  // hangs, and is ended by the time limit, if nothing starts
   EXPECT_EQ(exchanged.load(), 1);

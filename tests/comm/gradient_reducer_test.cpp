@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "comm/gradient_reducer.hpp"
 
-#include <bit>
 #include <limits>
 
+#include "src/core/copy.hpp"
 #include "tests/comm/backends.hpp"
 #include "tests/comm/reference_tree.hpp"
 
@@ -15,6 +15,7 @@ class Reducer : public test::OverBackends {
  protected:
   void SetUp() override {
     test::OverBackends::SetUp();
+    stream_ = std::make_unique<Stream>(communicator().stream().pool());
     store_.add("a", "weight", Shape{37, 5}, ParameterRole::weight, Initializer::zeros);
     store_.add("b", "weight", Shape{1}, ParameterRole::bias, Initializer::zeros);
     store_.add("c", "weight", Shape{3000}, ParameterRole::weight, Initializer::zeros);
@@ -30,17 +31,40 @@ class Reducer : public test::OverBackends {
                                   static_cast<std::uint64_t>(parameter.offset + i));
   }
 
+  GradientReducer make(GradientReducerOptions options) {
+    return GradientReducer(store_, host(), communicator(), stream(), options);
+  }
+
+  void add_leaf(GradientReducer& reducer, const Parameter& parameter, std::int64_t local_shard,
+                std::vector<float> values) {
+    const Tensor host(values.data(), Shape{static_cast<std::int64_t>(values.size())}, DType::fp32);
+    const Tensor gradient(host.shape(), DType::fp32, MemoryKind::gradients, stream().pool());
+    copy(stream(), host, gradient);
+    stream().synchronize();
+    reducer.leaf(stream(), parameter, local_shard, gradient);
+  }
+
+  /// reduce(), and what it gave on the host.
+  template <class T>
+  std::vector<T> reduce(GradientReducer& reducer) {
+    const Tensor sum = reducer.reduce(stream());
+    EXPECT_EQ(sum.elements(), store_.elements());
+    reducer.synchronize(stream());
+    const Tensor host = to_host(stream(), sum, MemoryKind::gradients);
+    return {host.data<T>(), host.data<T>() + host.elements()};
+  }
+
   /// Hands over all local shards as a backward pass does: last layer first.
   void add_leaves(GradientReducer& reducer, std::int64_t step, int skip = -1) {
     const std::int64_t local = shards() / size();
     for (std::int64_t j = 0; j < local; ++j) {
       for (const Parameter* parameter : store_.parameters()) {
         if (parameter->index == skip) continue;
-        Tensor gradient(parameter->shape, DType::fp32, MemoryKind::gradients);
+        std::vector<float> values(parameter->elements());
         for (std::int64_t i = 0; i < parameter->elements(); ++i) {
-          gradient.data<float>()[i] = gradient_at(step, rank() * local + j, *parameter, i);
+          values[i] = gradient_at(step, rank() * local + j, *parameter, i);
         }
-        reducer.leaf(stream_, *parameter, j, gradient);
+        add_leaf(reducer, *parameter, j, values);
       }
     }
   }
@@ -61,23 +85,26 @@ class Reducer : public test::OverBackends {
   void check_steps(GradientReducerOptions options) {
     options.wire = dtype_of<T>;
     options.shards = shards();
-    GradientReducer reducer(store_, communicator(), options);
+    GradientReducer reducer = make(options);
     for (int step = 0; step < 3; ++step) {
       add_leaves(reducer, step);
-      const Tensor sum = reducer.reduce(stream_);
-      ASSERT_EQ(sum.elements(), store_.elements());
+      const std::vector<T> sum = reduce<T>(reducer);
       for (const Parameter* parameter : store_.parameters()) {
-        const T* found = sum.data<T>() + parameter->offset;
+        const T* found = sum.data() + parameter->offset;
         EXPECT_EQ(test::different(found, expected<T>(step, *parameter)), 0) << parameter->name << ", step " << step;
       }
-      EXPECT_EQ(to_float(sum.data<T>()[store_.parameters()[0]->elements()]), 0) << "padding";
+      EXPECT_EQ(to_float(sum[store_.parameters()[0]->elements()]), 0) << "padding";
       EXPECT_TRUE(reducer.nonfinite().empty());
-      reducer.release();
+      reducer.release(stream());
     }
   }
 
+  Stream& stream() { return *stream_; }
+
   ParameterStore store_;
-  Stream stream_;
+
+ private:
+  std::unique_ptr<Stream> stream_;
 };
 MPDIST_OVER_BACKENDS(Reducer);
 
@@ -93,13 +120,13 @@ TEST_P(Reducer, EqualsTheTreeOfAllShardsBitForBit) {
 }
 
 TEST_P(Reducer, HoldsLogarithmicallyManyArrays) {
-  GradientReducer reducer(store_, communicator(), {.wire = DType::fp16, .shards = shards()});
+  GradientReducer reducer = make({.wire = DType::fp16, .shards = shards()});
   EXPECT_EQ(1 << reducer.pending_arrays(), shards() / size());
   EXPECT_EQ(reducer.wire_bytes(), 2 * store_.elements());
 }
 
 TEST_P(Reducer, ValuesTravelThroughTheTree) {
-  GradientReducer reducer(store_, communicator(), {.wire = DType::fp16, .shards = shards()});
+  GradientReducer reducer = make({.wire = DType::fp16, .shards = shards()});
   const std::int64_t local = shards() / size();
   for (int step = 0; step < 4; ++step) {
     const std::int64_t count = step == 2 ? 0 : step == 3 ? 500 : 50;  // none in one step, more in the last
@@ -109,7 +136,8 @@ TEST_P(Reducer, ValuesTravelThroughTheTree) {
       for (std::int64_t i = 0; i < count; ++i) values[i] = test::shard_value(rank() * local + j, i + step);
       reducer.values(j, values);
     }
-    reducer.reduce(stream_);
+    reducer.reduce(stream());
+    reducer.reduce_values();
     ASSERT_EQ(static_cast<std::int64_t>(reducer.reduced_values().size()), count);
     std::vector<float> sums(count), leaves(shards());
     for (std::int64_t i = 0; i < count; ++i) {
@@ -117,12 +145,12 @@ TEST_P(Reducer, ValuesTravelThroughTheTree) {
       sums[i] = test::reference_tree(leaves.data(), static_cast<int>(shards()));
     }
     EXPECT_EQ(test::different(reducer.reduced_values().data(), sums), 0) << "step " << step;
-    reducer.release();
+    reducer.release(stream());
   }
 }
 
 TEST_P(Reducer, NonfiniteLeavesAreNamed) {
-  GradientReducer reducer(store_, communicator(), {.wire = DType::fp16, .shards = shards()});
+  GradientReducer reducer = make({.wire = DType::fp16, .shards = shards()});
   const std::int64_t local = shards() / size();
   const Parameter& parameter = *store_.parameters()[1];
   for (std::int64_t j = 0; j < local; ++j) {
@@ -130,52 +158,51 @@ TEST_P(Reducer, NonfiniteLeavesAreNamed) {
       std::vector<float> values(p->elements(), 1.0f);
       if (p == &parameter && rank() == size() - 1 && j == local - 1)
         values[0] = factor() * 65520.0f;  // inf once rounded
-      reducer.leaf(stream_, *p, j, Tensor(values.data(), p->shape, DType::fp32));
+      add_leaf(reducer, *p, j, values);
     }
   }
-  const Tensor sum = reducer.reduce(stream_);
-  EXPECT_EQ(to_float(sum.data<half>()[parameter.offset]), std::numeric_limits<float>::infinity());
+  const std::vector<half> sum = reduce<half>(reducer);
+  EXPECT_EQ(to_float(sum[parameter.offset]), std::numeric_limits<float>::infinity());
   std::vector<NonfiniteLeaf> planted;
   if (rank() == size() - 1) planted.push_back({.parameter = 1, .shard = shards() - 1, .count = 1});
   EXPECT_EQ(reducer.nonfinite(), planted);
-  reducer.release();
+  reducer.release(stream());
   add_leaves(reducer, 0);
+  reduce<half>(reducer);
   EXPECT_TRUE(reducer.nonfinite().empty());
-  reducer.reduce(stream_);
 }
 
 TEST_P(Reducer, UntouchedParametersAreZero) {
-  GradientReducer reducer(store_, communicator(), {.wire = DType::fp32, .shards = shards()});
+  GradientReducer reducer = make({.wire = DType::fp32, .shards = shards()});
   for (int skip : {-1, 0, 1}) {  // the first step leaves something behind
     add_leaves(reducer, 5, skip);
-    const Tensor sum = reducer.reduce(stream_);
+    const std::vector<float> sum = reduce<float>(reducer);
     for (const Parameter* parameter : store_.parameters()) {
       const auto wanted =
           parameter->index == skip ? std::vector<float>(parameter->elements()) : expected<float>(5, *parameter);
-      EXPECT_EQ(test::different(sum.data<float>() + parameter->offset, wanted), 0) << parameter->name;
+      EXPECT_EQ(test::different(sum.data() + parameter->offset, wanted), 0) << parameter->name;
     }
-    reducer.release();
+    reducer.release(stream());
   }
 }
 
 TEST_P(Reducer, LibrarySumsExactValuesAlike) {
-  GradientReducer reducer(store_, communicator(), {.wire = DType::fp16, .shards = shards(), .tree = false});
+  GradientReducer reducer = make({.wire = DType::fp16, .shards = shards(), .tree = false});
   for (std::int64_t j = 0; j < shards() / size(); ++j) {
     for (const Parameter* p : store_.parameters()) {
-      std::vector<float> values(p->elements(), factor());
-      reducer.leaf(stream_, *p, j, Tensor(values.data(), p->shape, DType::fp32));
+      add_leaf(reducer, *p, j, std::vector<float>(p->elements(), factor()));
     }
   }
-  const Tensor sum = reducer.reduce(stream_);
+  const std::vector<half> sum = reduce<half>(reducer);
   for (const Parameter* p : store_.parameters()) {
-    EXPECT_EQ(to_float(sum.data<half>()[p->offset]), static_cast<float>(shards()));
+    EXPECT_EQ(to_float(sum[p->offset]), static_cast<float>(shards()));
   }
 }
 
 TEST_P(Reducer, CountsWhatItHandsOver) {
-  GradientReducer reducer(store_, communicator(), {.wire = DType::fp32, .shards = shards()});
+  GradientReducer reducer = make({.wire = DType::fp32, .shards = shards()});
   add_leaves(reducer, 0);
-  reducer.reduce(stream_);
+  reduce<float>(reducer);
   if (size() == 1) {
     EXPECT_EQ(reducer.bytes_sent(), 0);
   } else {
@@ -185,22 +212,20 @@ TEST_P(Reducer, CountsWhatItHandsOver) {
 }
 
 TEST_P(Reducer, Misuse) {
-  const auto make = [&](std::int64_t s) { GradientReducer(store_, communicator(), {.shards = s}); };
-  EXPECT_THROW(make(0), InvalidArgument);
-  EXPECT_THROW(make(3 * size()), InvalidArgument);
+  EXPECT_THROW(make({.shards = 0}), InvalidArgument);
+  EXPECT_THROW(make({.shards = 3 * size()}), InvalidArgument);
   if (size() > 1) {
-    EXPECT_THROW(make(size() + 1), InvalidArgument);
+    EXPECT_THROW(make({.shards = size() + 1}), InvalidArgument);
   }
-  GradientReducer reducer(store_, communicator(), {.shards = 2 * size()});
-  EXPECT_THROW(reducer.release(), InvalidArgument);
+  GradientReducer reducer = make({.shards = 2 * size()});
+  EXPECT_THROW(reducer.release(stream()), InvalidArgument);
   const Parameter& first = *store_.parameters()[0];
-  std::vector<float> values(first.elements());
-  const Tensor gradient(values.data(), first.shape, DType::fp32);
-  EXPECT_THROW(reducer.leaf(stream_, first, 1, gradient), InvalidArgument);  // out of order
-  EXPECT_THROW(reducer.leaf(stream_, first, 0, Tensor(values.data(), Shape{1}, DType::fp32)), InvalidArgument);
-  reducer.leaf(stream_, first, 0, gradient);
-  EXPECT_THROW(reducer.leaf(stream_, first, 0, gradient), InvalidArgument);  // twice
-  EXPECT_THROW(reducer.reduce(stream_), InvalidArgument);                    // the other shards are missing
+  const std::vector<float> values(first.elements());
+  EXPECT_THROW(add_leaf(reducer, first, 1, values), InvalidArgument);  // out of order
+  EXPECT_THROW(add_leaf(reducer, first, 0, {1.0f}), InvalidArgument);
+  add_leaf(reducer, first, 0, values);
+  EXPECT_THROW(add_leaf(reducer, first, 0, values), InvalidArgument);  // twice
+  EXPECT_THROW(reducer.reduce(stream()), InvalidArgument);             // the other shards are missing
 }
 
 TEST(GradientReducer, FactorIsTheLargestPowerOfTwoNotAboveTheShards) {
@@ -210,7 +235,7 @@ TEST(GradientReducer, FactorIsTheLargestPowerOfTwoNotAboveTheShards) {
   const auto self = make_self();
   Stream stream;
   for (const auto& [shards, factor] : {std::pair{1, 1.0f}, {2, 2.0f}, {8, 8.0f}}) {
-    GradientReducer reducer(store, *self, {.wire = DType::fp32, .shards = shards});
+    GradientReducer reducer(store, *self, *self, stream, {.wire = DType::fp32, .shards = shards});
     float one = 1;
     for (int j = 0; j < shards; ++j)
       reducer.leaf(stream, *store.parameters()[0], j, Tensor(&one, Shape{1}, DType::fp32));

@@ -17,12 +17,15 @@ TEST_P(Buffers, StartZeroAlignedAndPrivateToTheRank) {
     const auto buffer = communicator().allocate_shared(bytes);
     EXPECT_EQ(buffer->bytes(), bytes);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer->local()) % 64, 0u);
-    EXPECT_TRUE(std::all_of(buffer->local(), buffer->local() + bytes, [](std::byte b) { return b == std::byte{}; }));
+    const auto holds = [&](int value) {
+      const auto found = test::read<std::uint8_t>(communicator(), buffer->local(), static_cast<std::int64_t>(bytes));
+      return std::all_of(found.begin(), found.end(), [&](std::uint8_t byte) { return byte == value; });
+    };
+    EXPECT_TRUE(holds(0));
     communicator().barrier();
-    std::fill_n(buffer->local(), bytes, static_cast<std::byte>(rank() + 1));
+    test::write(communicator(), buffer->local(), std::vector(bytes, static_cast<std::uint8_t>(rank() + 1)));
     communicator().barrier();
-    EXPECT_TRUE(std::all_of(buffer->local(), buffer->local() + bytes,
-                            [&](std::byte b) { return b == static_cast<std::byte>(rank() + 1); }));
+    EXPECT_TRUE(holds(rank() + 1));
   }
 }
 
@@ -31,15 +34,14 @@ TEST_P(Buffers, ResultReadInPlaceSurvivesAFastRank) {
   // release(), rank 0's next values would show up in what they read.
   constexpr std::int64_t count = 4096;
   const auto buffer = communicator().allocate_shared(count * sizeof(float));
-  auto* mine = reinterpret_cast<float*>(buffer->local());
   for (int step = 1; step <= 5; ++step) {
     buffer->acquire();
-    std::fill_n(mine, count, static_cast<float>(step));
-    const auto* result = reinterpret_cast<const float*>(
-        communicator().tree_all_reduce(*buffer, 0, count, DType::fp32, Delivery::in_place));
-    if (result != mine) usleep(10000);
+    test::write(communicator(), buffer->local(), std::vector(count, static_cast<float>(step)));
+    const std::byte* where = communicator().tree_all_reduce(*buffer, 0, count, DType::fp32, Delivery::in_place);
+    if (where != buffer->local()) usleep(10000);
+    const std::vector<float> result = test::read<float>(communicator(), where, count);
     const auto expected = static_cast<float>(step * size());
-    ASSERT_EQ(std::count(result, result + count, expected), count) << "step " << step;
+    ASSERT_EQ(std::count(result.begin(), result.end(), expected), count) << "step " << step;
     buffer->release();
   }
 }

@@ -36,6 +36,7 @@ THIRD_PARTY = [
     (r"(oneapi/dnnl/.*|dnnl.*)", ["kernels/cpu"]),
     (r"(cublasLt|cudnn)\w*\.h|mma\.h|cuda_(fp16|bf16)\.h|cooperative_groups.*|cub/.*", ["kernels/cuda"]),
     (r"cuda\w*\.h", ["src/core", "kernels/cuda"]),
+    (r"nvtx3/\w+\.h", ["src/core"]),
     (r"mpi\.h|mpi-ext\.h", ["comm/mpi", "comm/nccl"]),
     (r"nccl\w*\.h", ["comm/nccl"]),
     (r"hdf5\w*\.h|H5\w+\.h", ["src/hdf5"]),

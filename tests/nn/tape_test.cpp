@@ -40,6 +40,12 @@ struct TapeTest : ::testing::Test {
     fill_uniform(x, 5);
     return x;
   }
+  /// The sum of the rows; seeds the tape.
+  float loss_of(const nn::Pass& pass, const nn::Variable& logits, const Tensor& classes) {
+    nn::LossSums sums;
+    nn::softmax_cross_entropy(pass, "loss", logits, classes, 0, 1, sums);
+    return sums.loss;
+  }
   Tensor labels(std::vector<std::int32_t> values) {
     Tensor t({static_cast<std::int64_t>(values.size())}, DType::int32, MemoryKind::data);
     std::copy(values.begin(), values.end(), t.data<std::int32_t>());
@@ -52,7 +58,7 @@ TEST_F(TapeTest, GradientsAreReadyOnceInReverseForwardOrder) {
   store.finalize(DType::fp32, 1);
   nn::Tape t = tape();
   const nn::Pass pass{.stream = stream, .parameters = store, .tape = &t};
-  nn::softmax_cross_entropy(pass, "loss", second(pass, first(pass, {images(2, 6)})), labels({0, 2}), 0, 1);
+  loss_of(pass, second(pass, first(pass, {images(2, 6)})), labels({0, 2}));
   EXPECT_TRUE(ready.empty());
   t.backward();
   const std::vector<std::string> expected = {"second.bias", "second.weight", "first.bias", "first.weight"};
@@ -66,7 +72,7 @@ TEST_F(TapeTest, ParameterUsedTwiceIsReadyAfterItsLastUseWithTheSum) {
   const Tensor x = images(3, 4), y = labels({0, 1, 2});
   const auto loss = [&](nn::Tape* t) {
     const nn::Pass pass{.stream = stream, .parameters = store, .tape = t};
-    return nn::softmax_cross_entropy(pass, "loss", head(pass, shared(pass, shared(pass, {x}))), y, 0, 1).loss;
+    return loss_of(pass, head(pass, shared(pass, shared(pass, {x}))), y);
   };
   nn::Tape t = tape();
   loss(&t);
@@ -97,7 +103,7 @@ TEST_F(TapeTest, FrozenParametersAreNeverReadyAndTheOthersGetTheSameGradients) {
     const nn::Pass pass{.stream = stream, .parameters = own, .tape = &t};
     const nn::Variable middle = first(pass, {images(2, 6)});
     EXPECT_EQ(middle.node < 0, std::string(pattern) == "first.*") << pattern;
-    nn::softmax_cross_entropy(pass, "loss", third(pass, second(pass, second(pass, middle))), labels({0, 2}), 0, 1);
+    loss_of(pass, third(pass, second(pass, second(pass, middle))), labels({0, 2}));
     t.backward();
     std::vector<std::string> expected;
     for (const Parameter* p : own.trainable_parameters()) expected.push_back(p->name);
@@ -117,7 +123,7 @@ TEST_F(TapeTest, AFrozenWeightLeavesTheGradientOfItsBiasAsItWas) {
     });
     const nn::Pass pass{.stream = stream, .parameters = own, .tape = &t};
     const nn::Variable x = shared(pass, shared(pass, {images(3, 4)}));
-    nn::softmax_cross_entropy(pass, "loss", head(pass, x), labels({0, 1, 2}), 0, 1);
+    loss_of(pass, head(pass, x), labels({0, 1, 2}));
     t.backward();
   }
   EXPECT_EQ(bias[0], bias[1]);
@@ -142,8 +148,7 @@ TEST_F(TapeTest, ActivationsAreFreedAsTheTapeUnwinds) {
   {
     nn::Tape t = tape();
     const nn::Pass pass{.stream = stream, .parameters = store, .tape = &t};
-    nn::softmax_cross_entropy(pass, "loss", second(pass, first(pass, {images(8, 64)})),
-                              labels({0, 1, 2, 0, 1, 2, 0, 1}), 0, 1);
+    loss_of(pass, second(pass, first(pass, {images(8, 64)})), labels({0, 1, 2, 0, 1, 2, 0, 1}));
     EXPECT_GE(activations_now() - before, 8 * 64 * 2);
     t.backward();
     EXPECT_EQ(activations_now(), before);

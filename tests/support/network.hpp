@@ -49,7 +49,9 @@ struct Network {
                         .seed = 9,
                         .attempted = 4,
                         .shard_statistics = statistics};
-    return nn::softmax_cross_entropy(pass, "loss", forward(pass, images), labels, 0.1F, 1).loss;
+    nn::LossSums sums;
+    nn::softmax_cross_entropy(pass, "loss", forward(pass, images), labels, 0.1F, 1, sums);
+    return sums.loss;
   }
   /// Training-mode loss (dropout active), nothing kept.
   double training_loss() {

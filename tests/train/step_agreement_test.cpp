@@ -31,6 +31,7 @@ class Witness final : public comm::Communicator {
     std::copy(lanes.begin(), lanes.end(), record.begin());
     for (std::size_t i = 0; elsewhere && i < minimum_lanes; ++i) lanes[i] = std::min(lanes[i], (*elsewhere)[i]);
   }
+  Stream& stream() override { return self_->stream(); }
   std::unique_ptr<comm::SharedBuffer> allocate_shared(std::size_t bytes) override {
     return self_->allocate_shared(bytes);
   }
@@ -65,14 +66,14 @@ struct Rank {
                       "\"{}\"\nlr = 0.01\nema_decay = 0.9\n",
                       optimizer),
           {4, 4, 1}, 5, faults),
-        runner(h.config, h.plan, *h.state, witness, *h.schedule, *h.faults, h.stream),
+        runner(h.config, h.plan, *h.state, witness, witness, *h.schedule, *h.faults, h.stream),
         batch(h.batch(2)) {
     h.step(h.batch(0));
     h.step(h.batch(1));
   }
 
   Lanes attempt(bool audit) {
-    runner.attempt(batch, {}, audit, [] {});
+    runner.attempt(batch, {}, audit);
     return witness.record;
   }
 };

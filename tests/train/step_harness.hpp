@@ -35,8 +35,9 @@ struct StepHarness {
     for (const optim::ScheduleEntry& entry : optim::schedules()) {
       if (entry.name == config.schedule.name) schedule = entry.make(*config.schedule.options, plan.max_steps);
     }
-    faults = std::make_unique<train::FaultPlan>(train::parse_faults(fault_text), 0);
-    runner = std::make_unique<train::StepRunner>(config, plan, *state, *communicator, *schedule, *faults, stream);
+    faults = std::make_unique<train::FaultPlan>(train::parse_faults(fault_text), 0, stream);
+    runner = std::make_unique<train::StepRunner>(config, plan, *state, *communicator, *communicator, *schedule, *faults,
+                                                 stream);
   }
 
   /// Random images and labels of batch k.
@@ -53,9 +54,7 @@ struct StepHarness {
     return result;
   }
 
-  train::StepReport step(const data::Batch& data, bool audit = false) {
-    return runner->attempt(data, {}, audit, [] {});
-  }
+  train::StepReport step(const data::Batch& data, bool audit = false) { return runner->attempt(data, {}, audit); }
   train::StepReport step() { return step(batch(state->attempted)); }
 
   /// Every bit of masters, working copy, optimizer slots and average.
