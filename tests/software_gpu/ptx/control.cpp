@@ -11,7 +11,9 @@ void run_warp_barrier(Warp& warp, const Instruction& x, Mask mask);
 namespace {
 
 void run_nothing(Warp&, const Instruction&, Mask) {}
-void run_fence(Warp& warp, const Instruction&, Mask) { warp.block.fence(); }
+void run_fence(Warp& warp, const Instruction&, Mask) {
+  warp.block.fence();
+}
 
 void decode_branch(Builder& b) {
   b.take("uni");
@@ -36,6 +38,7 @@ void decode_trap(Builder& b) {
 }
 
 void decode_warp_barrier(Builder& b) {
+  b.take("sync");
   b.source(3, 0, 4);
   b.x.flow = Flow::convergent;
   b.x.execute = run_warp_barrier;
@@ -46,11 +49,8 @@ void decode_warp_barrier(Builder& b) {
 void decode_barrier(Builder& b) {
   b.take("cta");
   const bool aligned = b.take("aligned") || b.statement.opcode == "bar";
-  const std::size_t kind = b.take_one_of({"sync", "arrive", "red", "warp"});
-  if (kind == 3) {
-    b.take("sync");
-    return decode_warp_barrier(b);
-  }
+  if (b.take("warp")) return decode_warp_barrier(b);
+  const std::size_t kind = b.take_one_of({"sync", "arrive", "red"});
   b.x.flow = Flow::barrier;
   b.x.option = (aligned ? kBarrierAligned : 0) | (kind == 1 ? kBarrierArrive : 0);
   std::size_t first = 0, last = b.operands();
@@ -86,10 +86,10 @@ void decode_nothing(Builder& b) {
 
 const std::vector<DecoderEntry>& control_decoders() {
   static const std::vector<DecoderEntry> table = {
-      {"bra", decode_branch},     {"brx", decode_indexed_branch}, {"ret", decode_exit},
-      {"exit", decode_exit},      {"trap", decode_trap},          {"bar", decode_barrier},
-      {"barrier", decode_barrier}, {"membar", decode_fence},      {"fence", decode_fence},
-      {"prefetch", decode_nothing}, {"nanosleep", decode_nothing}, {"discard", decode_nothing},
+      {"bra", decode_branch},       {"brx", decode_indexed_branch}, {"ret", decode_exit},
+      {"exit", decode_exit},        {"trap", decode_trap},          {"bar", decode_barrier},
+      {"barrier", decode_barrier},  {"membar", decode_fence},       {"fence", decode_fence},
+      {"prefetch", decode_nothing}, {"nanosleep", decode_nothing},  {"discard", decode_nothing},
   };
   return table;
 }

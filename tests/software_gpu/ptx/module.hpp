@@ -3,6 +3,7 @@
 #include <vector_types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,11 +14,11 @@ namespace software_gpu {
 struct Kernel;
 
 struct LaunchLimits {
-  std::size_t max_threads = 1024;       ///< a block, by __launch_bounds__
-  std::size_t static_shared = 0;        ///< bytes
+  std::size_t max_threads = 1024;  ///< a block, by __launch_bounds__
+  std::size_t static_shared = 0;   ///< bytes
   std::size_t parameter_bytes = 0;
-  std::size_t local_bytes = 0;          ///< a thread
-  std::size_t registers = 0;            ///< an estimate, from the values that live together
+  std::size_t local_bytes = 0;  ///< a thread
+  std::size_t registers = 0;    ///< an estimate, from the values that live together
 };
 
 /// Adds the kernels of a PTX text. `file` is for messages. A kernel that is already there stays as it is. Ends the
@@ -36,5 +37,8 @@ std::string readable_name(const std::string& mangled_name);
 /// `arguments` are the values of the parameters, each as long as parameter_sizes says.
 void run_kernel(Operation& operation, const Kernel& kernel, dim3 grid, dim3 block, std::size_t dynamic_shared,
                 const std::vector<std::vector<std::byte>>& arguments);
+
+/// By all launches of this process so far.
+std::uint64_t executed_warp_instructions();
 
 }  // namespace software_gpu

@@ -64,6 +64,21 @@ TEST(HostDefects, PinnedBufferReusedWhileItIsCopied) {
       86);
 }
 
+TEST(HostDefects, ResultOfAKernelInPinnedMemoryReadTooSoon) {
+  const auto read_result = [](bool wait) {
+    Memory result(Memory::pinned, 8);
+    Stream stream;
+    *result.as<int>() = 0;
+    submit(stream, "kernel", [&](Operation& operation) { std::memset(operation.write(result.get(), 8), 1, 8); });
+    if (wait) call(cudaStreamSynchronize(stream));
+    require(*result.as<int>() == 0x01010101, "result");
+  };
+  expect_clean([&] { read_result(true); });
+  expect_reported(
+      "missing-wait", schedule("eager"), [&] { read_result(false); }, 86);
+  EXPECT_EQ(run_in_child(schedule("lazy"), [&] { read_result(false); }).status, EXIT_FAILURE) << "a wrong result";
+}
+
 TEST(HostDefects, EarlyFree) {
   expect_reported("early-free", [] {
     Stream stream;
@@ -275,17 +290,20 @@ TEST(HostDefects, EventOfAnotherDevice) {
   });
 }
 
-TEST(HostDefects, OnlyTheFirstEightArePrinted) {
+TEST(HostDefects, OneInALoopDoesNotHideAnother) {
   const Outcome outcome = run_in_child({}, [] {
     for (int i = 0; i < 20; ++i) cudaFree(reinterpret_cast<void*>(64));
+    Event event;
+    cudaEventSynchronize(event);
   });
   EXPECT_EQ(outcome.status, 87);
   std::size_t lines = 0;
   for (auto at = outcome.errors.find("invalid-free"); at != std::string::npos;
        at = outcome.errors.find("invalid-free", at + 1))
     ++lines;
-  EXPECT_EQ(lines, 8u);
-  EXPECT_NE(outcome.errors.find("software GPU: 20 defect(s) reported\n"), std::string::npos);
+  EXPECT_EQ(lines, 3u);
+  EXPECT_NE(outcome.errors.find("unrecorded-event"), std::string::npos);
+  EXPECT_NE(outcome.errors.find("software GPU: 21 defect(s) reported\n"), std::string::npos);
 }
 
 }  // namespace
