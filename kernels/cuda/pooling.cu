@@ -46,8 +46,8 @@ __global__ void __launch_bounds__(kThreads) max_pool_kernel(const T* x, T* y, Po
 template <int N, int kWindow, class T>
 __global__ void __launch_bounds__(kThreads) max_pool_apart_kernel(const T* x, const T* dy, T* dx, Pooling p) {
   for_each_place<N>(p.out_rows(), p.out_h, p.out_w, p.channels, [&](std::int64_t image, int oy, int ox, int c) {
-    const Floats<N> gradient = load(dy + p.output(image, oy, ox, c), Lanes<N>{});
     const Winners<N> best = winners_of<N, kWindow>(x, p, image, oy, ox, c);
+    const Floats<N> gradient = load(dy + p.output(image, oy, ox, c), Lanes<N>{});
     for_each_input<kWindow>(p, oy, ox, [&](int iy, int ix, int place, bool inside) {
       Floats<N> result;
 #pragma unroll
