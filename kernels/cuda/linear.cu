@@ -98,7 +98,8 @@ void linear_forward(Stream& stream, const LinearForward& a) {
   const cublaslt::MatmulPlan& plain = cublaslt::plan(shape);
   Scratch scratch;
   const AlignedOperand x(a.x, scratch), weight(a.weight, scratch), bias(a.bias, scratch), y(a.y, scratch);
-  const std::size_t workspace = scratch.reserve(std::max(fused.workspace_bytes(), plain.workspace_bytes()));
+  const std::size_t workspace =
+      scratch.reserve(std::max(fused.workspace_bytes(), plain.workspace_bytes()), kLibraryWorkspaceAlignment);
   scratch.open(stream);
   const cublaslt::MatmulArrays arrays{.a = x.loaded(stream),
                                       .b = weight.loaded(stream),
@@ -120,7 +121,8 @@ void linear_backward(Stream& stream, const LinearBackward& a) {
       dweight(a.dweight, scratch);
   const std::size_t workspace =
       scratch.reserve(std::max({gradient.partial_bytes(), to_dx ? to_dx->workspace_bytes() : 0,
-                                to_dweight ? to_dweight->workspace_bytes() : 0}));
+                                to_dweight ? to_dweight->workspace_bytes() : 0}),
+                      kLibraryWorkspaceAlignment);
   scratch.open(stream);
   gradient.run(stream, scratch.at(workspace));
   const void* const operand = g.loaded(stream);
