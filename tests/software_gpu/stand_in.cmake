@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Declares stand-ins, and what a test needs to run an unchanged CUDA program on them.
-set(software_gpu_library_dir ${CMAKE_CURRENT_BINARY_DIR}/lib)
-cmake_path(SET software_gpu_root NORMALIZE "${CMAKE_CURRENT_SOURCE_DIR}/../..")
-# Local to this folder and those below; the product's own options do not matter to test equipment, only its warnings do.
+cmake_path(SET root NORMALIZE "${CMAKE_CURRENT_SOURCE_DIR}/../..")
+set(software_gpu_root ${root} CACHE INTERNAL "include root of the stand-ins and their tests")
+set(software_gpu_library_dir ${CMAKE_CURRENT_BINARY_DIR}/lib CACHE INTERNAL "folder of the stand-ins")
+# The options of the product do not matter to test equipment, only its warnings do.
 set(software_gpu_warnings -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers
-                          $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # false alarms in std::string of g++ 12 (GCC bug 105651)
+                          $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # GCC bug 105651
 
 # software_gpu_stand_in(<name> <soversion> HEADERS <vendor's headers> SOURCES <files>)
 # Makes target software_gpu_<name>, lib<name>.so.<soversion> with the soname and the symbol version of the vendor's
@@ -37,7 +38,8 @@ function(software_gpu_unknown_calls source)
   foreach(header ${ARGN})
     find_file(path ${header} PATHS ${CUDAToolkit_INCLUDE_DIRS} NO_CACHE REQUIRED)
     file(READ ${path} all)
-    string(REGEX MATCHALL "(CUDARTAPI|CUBLASWINAPI|CUDNNWINAPI)[ \n]+(cuda|cublasLt|cudnn)[A-Za-z0-9_]+ *\\(" declared "${all}")
+    string(REGEX MATCHALL "(CUDARTAPI|CUBLASWINAPI|CUDNNWINAPI)[ \n]+(cuda|cublasLt|cudnn)[A-Za-z0-9_]+ *\\(" declared
+           "${all}")
     string(REGEX MATCHALL "(ncclResult_t|char *\\*) +nccl[A-Za-z0-9_]+ *\\(" declared_nccl "${all}")
     foreach(declaration ${declared} ${declared_nccl})
       string(REGEX REPLACE ".*[ \n*]([A-Za-z0-9_]+) *\\($" "\\1" function "${declaration}")
@@ -47,7 +49,8 @@ function(software_gpu_unknown_calls source)
   endforeach()
   list(REMOVE_DUPLICATES names)
   foreach(function ${names})
-    string(APPEND text "extern \"C\" __attribute__((weak)) void ${function}() { software_gpu::unsupported(\"${function}\"); }\n")
+    string(APPEND text "extern \"C\" __attribute__((weak)) "
+           "void ${function}() { software_gpu::unsupported(\"${function}\"); }\n")
   endforeach()
   file(CONFIGURE OUTPUT ${source} CONTENT "${text}" @ONLY)
 endfunction()
@@ -56,6 +59,7 @@ endfunction()
 function(software_gpu_ptx target)
   add_library(${target} OBJECT ${ARGN})
   set_target_properties(${target} PROPERTIES CUDA_PTX_COMPILATION ON CUDA_ARCHITECTURES 80-virtual)
+  target_include_directories(${target} PRIVATE ${software_gpu_root})
   target_compile_options(${target} PRIVATE -lineinfo)
 endfunction()
 
@@ -67,5 +71,6 @@ function(software_gpu_environment variable)
     list(APPEND files "$<JOIN:$<TARGET_OBJECTS:${target}>,:>")
   endforeach()
   list(JOIN files ":" files)
-  set(${variable} "LD_LIBRARY_PATH=path_list_prepend:${software_gpu_library_dir};SOFTWARE_GPU_PTX=set:${files}" PARENT_SCOPE)
+  set(${variable} "LD_LIBRARY_PATH=path_list_prepend:${software_gpu_library_dir}" "SOFTWARE_GPU_PTX=set:${files}"
+      PARENT_SCOPE)
 endfunction()

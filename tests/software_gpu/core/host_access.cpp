@@ -19,7 +19,7 @@ struct ClosedPages {
   const Allocation* allocation;
   std::uintptr_t begin, end;
   InFlight use;
-  EpochPtr copy;
+  EpochPtr operation;
 };
 std::vector<ClosedPages>& closed_pages() {
   static auto* const kClosed = new std::vector<ClosedPages>;
@@ -41,7 +41,7 @@ std::string text_of_fault(const void* p, std::string_view& kind) {
     if (address < closed.begin || address >= closed.end) continue;
     kind = "missing-wait";
     const char* const use = closed.use == InFlight::read_by_device ? "wrote what " : "touched what ";
-    return "the host " + std::string(use) + closed.copy->who + " may still " +
+    return "the host " + std::string(use) + closed.operation->who + " may still " +
            (closed.use == InFlight::read_by_device ? "read" : "write") + ": " + hexadecimal(p) + where;
   }
   return "";
@@ -86,19 +86,21 @@ void watch_host_accesses() {
   sigaction(SIGSEGV, &action, &previous_action);
 }
 
-void begin_in_flight(Allocation& pinned, std::size_t offset, std::size_t bytes, InFlight use, const EpochPtr& copy) {
+void begin_in_flight(Allocation& pinned, std::size_t offset, std::size_t bytes, InFlight use,
+                     const EpochPtr& operation) {
   const bool whole = offset == 0 && bytes == pinned.size;
   const std::uintptr_t first = pinned.base + offset, last = first + bytes;
   const std::uintptr_t begin = (first + kPage - 1) / kPage * kPage;
   const std::uintptr_t end = (whole ? last + kPage - 1 : last) / kPage * kPage;
   if (begin >= end) return;
-  closed_pages().push_back({&pinned, begin, end, use, copy});
+  closed_pages().push_back({&pinned, begin, end, use, operation});
   apply_protection(begin, end);
 }
 
 void end_in_flight(const Clock& host) {
   auto& all = closed_pages();
-  const auto open = std::stable_partition(all.begin(), all.end(), [&](const auto& c) { return !c.copy->before(host); });
+  const auto open =
+      std::stable_partition(all.begin(), all.end(), [&](const auto& c) { return !c.operation->before(host); });
   const std::vector<ClosedPages> opened(open, all.end());
   all.erase(open, all.end());
   for (const ClosedPages& pages : opened) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "tests/software_gpu/core/host_access.hpp"
 #include "tests/software_gpu/core/memory.hpp"
 #include "tests/software_gpu/core/report.hpp"
 
@@ -125,6 +126,10 @@ class Recorder {
     const bool writes = (marks_ & kWritten) != 0;
     const auto race = allocation_.history->record(begin_, end_, (marks_ & kRead) != 0, writes, who_, clock_);
     marks_ = 0;
+    if (allocation_.kind == MemoryKind::pinned) {
+      const InFlight use = writes ? InFlight::written_by_device : InFlight::read_by_device;
+      begin_in_flight(allocation_, begin_, end_ - begin_, use, who_);
+    }
     if (race.with == nullptr || told_) return;
     told_ = true;
     const std::string what = writes ? (race.with_writer ? "both write" : "write after read") : "read after write";

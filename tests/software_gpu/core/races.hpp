@@ -47,7 +47,7 @@ class AccessHistory {
 };
 
 /// Takes the marks of the finished operation out of the allocation's shadow, adds them to its history, and reports
-/// (stream-race) the first race.
+/// (stream-race) the first race. Pinned memory is in flight from now on, until the host has waited for the operation.
 void check_races(Allocation& allocation, const EpochPtr& who, const Clock& clock);
 
 }  // namespace software_gpu

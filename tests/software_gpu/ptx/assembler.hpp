@@ -27,6 +27,7 @@ class Assembler final : public OperandResolver {
   std::uint32_t scratch(std::size_t width) override;
   std::size_t register_width(const Operand& operand) const override;
   bool in_local_memory(const Operand& operand) const override;
+  [[noreturn]] void fail(const std::string& what) const override;
 
  private:
   /// A function in place of one of its calls.
@@ -49,6 +50,7 @@ class Assembler final : public OperandResolver {
   void link_arguments(const Frame& caller, const Statement& from, Frame& callee);
   void link(Frame& frame);
   std::uint32_t target(const Frame& frame, const std::string& label) const;
+  std::string place_in_source(int file, int line) const;
   Instruction& emit(const Statement& statement);
   std::uint32_t place(std::uint32_t bytes);
   std::uint32_t constant(std::uint64_t bits, std::size_t width);
@@ -56,7 +58,6 @@ class Assembler final : public OperandResolver {
   std::uint64_t shared_address(std::size_t variable);
   std::uint32_t special(int index);
   void finish();
-  [[noreturn]] void fail(const std::string& what) const;
 
   const Module& module_;
   const std::vector<std::uint64_t>& global_addresses_;

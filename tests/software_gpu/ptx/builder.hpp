@@ -23,6 +23,8 @@ class OperandResolver {
   virtual std::size_t register_width(const Operand& operand) const = 0;  ///< 0 when it is no register
   /// Whether the operand names memory that belongs to a thread although it was declared as a parameter.
   virtual bool in_local_memory(const Operand& operand) const = 0;
+  /// Ends the process with Status::unsupported, naming the line of the statement and `what`.
+  [[noreturn]] virtual void fail(const std::string& what) const = 0;
 };
 
 /// One statement on its way to an instruction. A decoder takes the modifiers that it knows and says where operands go;

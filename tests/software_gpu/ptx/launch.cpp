@@ -10,6 +10,7 @@
 #include "tests/software_gpu/core/report.hpp"
 #include "tests/software_gpu/core/stream.hpp"
 #include "tests/software_gpu/ptx/block.hpp"
+#include "tests/software_gpu/ptx/module.hpp"
 
 namespace software_gpu::ptx {
 
@@ -109,11 +110,17 @@ Region* Launch::find_region(const Warp& warp, int lane, std::uint64_t address, s
 }  // namespace software_gpu::ptx
 
 namespace software_gpu {
+namespace {
+std::uint64_t executed = 0;
+}
+
+std::uint64_t executed_warp_instructions() { return executed; }
 
 void run_kernel(Operation& operation, const Kernel& kernel, dim3 grid, dim3 block, std::size_t dynamic_shared,
                 const std::vector<std::vector<std::byte>>& arguments) {
   ptx::Launch launch(operation, kernel, grid, block, dynamic_shared, arguments);
   launch.run();
+  executed += launch.instructions;
   static const bool statistics = std::getenv("SOFTWARE_GPU_STATISTICS") != nullptr;
   if (!statistics) return;
   const std::size_t blocks = std::size_t{grid.x} * grid.y * grid.z;

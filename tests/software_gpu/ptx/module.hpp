@@ -3,6 +3,7 @@
 #include <vector_types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -36,5 +37,8 @@ std::string readable_name(const std::string& mangled_name);
 /// `arguments` are the values of the parameters, each as long as parameter_sizes says.
 void run_kernel(Operation& operation, const Kernel& kernel, dim3 grid, dim3 block, std::size_t dynamic_shared,
                 const std::vector<std::vector<std::byte>>& arguments);
+
+/// By all launches of this process so far.
+std::uint64_t executed_warp_instructions();
 
 }  // namespace software_gpu

@@ -64,6 +64,21 @@ TEST(HostDefects, PinnedBufferReusedWhileItIsCopied) {
       86);
 }
 
+TEST(HostDefects, ResultOfAKernelInPinnedMemoryReadTooSoon) {
+  const auto read_result = [](bool wait) {
+    Memory result(Memory::pinned, 8);
+    Stream stream;
+    *result.as<int>() = 0;
+    submit(stream, "kernel", [&](Operation& operation) { std::memset(operation.write(result.get(), 8), 1, 8); });
+    if (wait) call(cudaStreamSynchronize(stream));
+    require(*result.as<int>() == 0x01010101, "result");
+  };
+  expect_clean([&] { read_result(true); });
+  expect_reported(
+      "missing-wait", schedule("eager"), [&] { read_result(false); }, 86);
+  EXPECT_EQ(run_in_child(schedule("lazy"), [&] { read_result(false); }).status, EXIT_FAILURE) << "a wrong result";
+}
+
 TEST(HostDefects, EarlyFree) {
   expect_reported("early-free", [] {
     Stream stream;
