@@ -11,6 +11,7 @@
 #include "comm/value_sum.hpp"
 #include "src/core/copy.hpp"
 #include "src/core/host_array.hpp"
+#include "src/core/log.hpp"
 
 namespace mpdist::comm {
 namespace {
@@ -184,9 +185,18 @@ GradientReducer::GradientReducer(const ParameterStore& store, Communicator& host
     : impl_(std::make_unique<Impl>(store, host, gradients, stream, options)) {}
 
 /// While an exception unwinds, the communication thread may wait for ranks that never come: all is left to the end of
-/// the process, which main brings about.
+/// the process, which main brings about. Otherwise what is under way on a GPU ends before its memory goes back.
 GradientReducer::~GradientReducer() {
-  if (std::uncaught_exceptions() > impl_->exceptions) static_cast<void>(impl_.release());
+  if (std::uncaught_exceptions() > impl_->exceptions) {
+    static_cast<void>(impl_.release());
+    return;
+  }
+  try {
+    impl_->compute.synchronize();
+    impl_->communicator.stream().synchronize();
+  } catch (const Error& error) {
+    log::warn("{}", error.what());
+  }
 }
 
 void GradientReducer::set_step(std::int64_t attempted) {

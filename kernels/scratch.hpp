@@ -11,12 +11,13 @@ inline std::size_t float_bytes(std::int64_t elements) {
   return static_cast<std::size_t>(elements) * sizeof(float);
 }
 
-/// Divides a stream's workspace: reserve() everything, then open(), then at(). Parts are 64-byte aligned.
+/// Divides a stream's workspace: reserve() everything, then open(), then at(). Parts are aligned to 64 bytes, or what
+/// is asked for beyond that.
 class Scratch {
  public:
-  std::size_t reserve(std::size_t bytes) {
-    const std::size_t offset = bytes_;
-    bytes_ += (bytes + 63) / 64 * 64;
+  std::size_t reserve(std::size_t bytes, std::size_t alignment = 64) {
+    const std::size_t offset = (bytes_ + alignment - 1) / alignment * alignment;
+    bytes_ = offset + (bytes + 63) / 64 * 64;
     return offset;
   }
   void open(Stream& stream) { base_ = static_cast<std::byte*>(stream.workspace(bytes_)); }

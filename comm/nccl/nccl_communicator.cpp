@@ -160,7 +160,7 @@ const TreeSchedule& NcclCommunicator::schedule_of(std::int64_t count) {
 
 /// Grows in the first step only.
 std::byte* NcclCommunicator::scratch(std::size_t bytes) {
-  if (scratch_.bytes() < bytes) {
+  if (bytes > 0 && (!scratch_ || scratch_.bytes() < bytes)) {
     Event used(stream_.device());
     used.record(stream_);
     wait(used);

@@ -235,7 +235,7 @@ void conv2d_forward(Stream& stream, const Conv2dForward& a) {
   const ForwardConvolution convolution({a.x, a.weight, a.geometry}, static_cast<bool>(a.bias), a.relu);
   Scratch scratch;
   const AlignedOperand x(a.x, scratch), weight(a.weight, scratch), bias(a.bias, scratch), y(a.y, scratch);
-  const std::size_t library = scratch.reserve(convolution.workspace_bytes());
+  const std::size_t library = scratch.reserve(convolution.workspace_bytes(), kLibraryWorkspaceAlignment);
   scratch.open(stream);
   convolution.run(stream, {.x = x.loaded(stream),
                            .weight = weight.loaded(stream),
@@ -255,8 +255,9 @@ void conv2d_backward(Stream& stream, const Conv2dBackward& a) {
   if (a.dweight) to_dweight.emplace(operands, a.accumulate, scratch);
   const AlignedOperand x(a.x, scratch), weight(a.weight, scratch), g(a.dy, scratch), dx(a.dx, scratch),
       dweight(a.dweight, scratch);
-  const std::size_t library = scratch.reserve(std::max(
-      {gradient.partial_bytes(), to_dx ? to_dx->workspace_bytes() : 0, to_dweight ? to_dweight->library_bytes() : 0}));
+  const std::size_t library = scratch.reserve(std::max({gradient.partial_bytes(), to_dx ? to_dx->workspace_bytes() : 0,
+                                                        to_dweight ? to_dweight->library_bytes() : 0}),
+                                              kLibraryWorkspaceAlignment);
   scratch.open(stream);
   gradient.run(stream, scratch.at(library));
   const void* const dy = g.loaded(stream);

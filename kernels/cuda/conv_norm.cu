@@ -109,7 +109,7 @@ void conv_norm_forward(Stream& stream, const ConvNormForward& a) {
     return scratch.reserve(a.gamma ? row_grid_of<T>(a.z, {}).partial_bytes(StatisticsPass<T>::kSums) : 0);
   });
   const std::size_t centre = scratch.reserve(float_bytes(a.z.shape()[3]));
-  const std::size_t library = scratch.reserve(convolution.workspace_bytes());
+  const std::size_t library = scratch.reserve(convolution.workspace_bytes(), kLibraryWorkspaceAlignment);
   scratch.open(stream);
   convolution.run(
       stream,
@@ -138,7 +138,8 @@ class Backward {
     for (std::size_t& place : coefficients_) place = scratch_.reserve(float_bytes(a.z.shape()[3]));
     const GradientPart part{a.dx, a.dx_more, a.mask ? a.x : Tensor(), a.dx, a.norms};
     shared_ = scratch_.reserve(std::max({a.dx ? partial_bytes_of(part) : 0, to_dx_ ? to_dx_->workspace_bytes() : 0,
-                                         to_dweight_ ? to_dweight_->library_bytes() : 0}));
+                                         to_dweight_ ? to_dweight_->library_bytes() : 0}),
+                               kLibraryWorkspaceAlignment);
   }
 
   void run(Stream& stream) {

@@ -24,7 +24,7 @@ std::string text_of(cublasStatus_t status) {
 void check(cublasStatus_t status, const char* call) {
   if (status != CUBLAS_STATUS_SUCCESS) throw LibraryError("cuBLASLt", call, text_of(status));
 }
-#define MPDIST_CUBLASLT(call) check((call), #call)
+#define MPDIST_CUBLASLT(function, ...) check(function(__VA_ARGS__), #function)
 
 /// For the destructors of the library's objects.
 template <auto kDestroy>
@@ -44,7 +44,7 @@ using Preference = Owned<cublasLtMatmulPreferenceOpaque_t, cublasLtMatmulPrefere
 
 Handle make_handle() {
   cublasLtHandle_t made = nullptr;
-  MPDIST_CUBLASLT(cublasLtCreate(&made));
+  MPDIST_CUBLASLT(cublasLtCreate, &made);
   return Handle(made);
 }
 
@@ -69,12 +69,12 @@ cudaDataType_t data_type(DType type) {
 
 template <class Value>
 void set(const Description& description, cublasLtMatmulDescAttributes_t attribute, const Value& value) {
-  MPDIST_CUBLASLT(cublasLtMatmulDescSetAttribute(description.get(), attribute, &value, sizeof value));
+  MPDIST_CUBLASLT(cublasLtMatmulDescSetAttribute, description.get(), attribute, &value, sizeof value);
 }
 
 template <class Value>
 void set(const Preference& preference, cublasLtMatmulPreferenceAttributes_t attribute, const Value& value) {
-  MPDIST_CUBLASLT(cublasLtMatmulPreferenceSetAttribute(preference.get(), attribute, &value, sizeof value));
+  MPDIST_CUBLASLT(cublasLtMatmulPreferenceSetAttribute, preference.get(), attribute, &value, sizeof value);
 }
 
 /// A batch of matrices [rows, columns], row-major: [columns, rows] in the library's column-major order.
@@ -84,8 +84,8 @@ struct Matrices {
 
   Layout layout() const {
     cublasLtMatrixLayout_t made = nullptr;
-    MPDIST_CUBLASLT(cublasLtMatrixLayoutCreate(&made, data_type(type), static_cast<std::uint64_t>(columns),
-                                               static_cast<std::uint64_t>(rows), leading ? leading : columns));
+    MPDIST_CUBLASLT(cublasLtMatrixLayoutCreate, &made, data_type(type), static_cast<std::uint64_t>(columns),
+                    static_cast<std::uint64_t>(rows), leading ? leading : columns);
     Layout layout(made);
     if (batch > 1) {
       set(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, static_cast<std::int32_t>(batch));
@@ -97,7 +97,7 @@ struct Matrices {
  private:
   template <class Value>
   static void set(const Layout& layout, cublasLtMatrixLayoutAttribute_t attribute, const Value& value) {
-    MPDIST_CUBLASLT(cublasLtMatrixLayoutSetAttribute(layout.get(), attribute, &value, sizeof value));
+    MPDIST_CUBLASLT(cublasLtMatrixLayoutSetAttribute, layout.get(), attribute, &value, sizeof value);
   }
 };
 
@@ -118,7 +118,7 @@ cublasLtEpilogue_t epilogue(const MatmulShape& shape) {
 
 Description describe(const MatmulShape& shape) {
   cublasLtMatmulDesc_t made = nullptr;
-  MPDIST_CUBLASLT(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F));
+  MPDIST_CUBLASLT(cublasLtMatmulDescCreate, &made, CUBLAS_COMPUTE_32F, CUDA_R_32F);
   Description description(made);
   const std::int32_t plain = CUBLAS_OP_N, transposed = CUBLAS_OP_T;
   set(description, CUBLASLT_MATMUL_DESC_TRANSA, shape.b_transposed ? transposed : plain);
@@ -130,7 +130,7 @@ Description describe(const MatmulShape& shape) {
 /// What the heuristic may choose from: no partial sums in a narrow type, no workspace beyond the limit.
 Preference preference() {
   cublasLtMatmulPreference_t made = nullptr;
-  MPDIST_CUBLASLT(cublasLtMatmulPreferenceCreate(&made));
+  MPDIST_CUBLASLT(cublasLtMatmulPreferenceCreate, &made);
   Preference preference(made);
   set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{kLibraryWorkspaceBytes});
   set(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, std::uint32_t{CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
@@ -162,8 +162,8 @@ struct MatmulParts {
     if (shape.bias) point_at_bias(reinterpret_cast<const void*>(std::uintptr_t{kLibraryAlignment}));
     const Preference preferred = preference();
     int found = 0;
-    MPDIST_CUBLASLT(cublasLtMatmulAlgoGetHeuristic(handle(), description.get(), a.get(), b.get(), result.get(),
-                                                   result.get(), preferred.get(), 1, &chosen, &found));
+    MPDIST_CUBLASLT(cublasLtMatmulAlgoGetHeuristic, handle(), description.get(), a.get(), b.get(), result.get(),
+                    result.get(), preferred.get(), 1, &chosen, &found);
     if (found == 0) check(CUBLAS_STATUS_NOT_SUPPORTED, "cublasLtMatmulAlgoGetHeuristic");
     check(chosen.state, "cublasLtMatmulAlgoGetHeuristic");
   }
@@ -173,9 +173,9 @@ struct MatmulParts {
   /// result = alpha * product (+ beta * result), then bias and activation.
   void run(const Stream& stream, const MatmulArrays& arrays, float alpha, float beta) const {
     if (arrays.bias) point_at_bias(arrays.bias);
-    MPDIST_CUBLASLT(cublasLtMatmul(handle(), description.get(), &alpha, arrays.b, a.get(), arrays.a, b.get(), &beta,
-                                   arrays.result, result.get(), arrays.result, result.get(), &chosen.algo,
-                                   arrays.workspace, chosen.workspaceSize, static_cast<cudaStream_t>(stream.handle())));
+    MPDIST_CUBLASLT(cublasLtMatmul, handle(), description.get(), &alpha, arrays.b, a.get(), arrays.a, b.get(), &beta,
+                    arrays.result, result.get(), arrays.result, result.get(), &chosen.algo, arrays.workspace,
+                    chosen.workspaceSize, static_cast<cudaStream_t>(stream.handle()));
   }
 };
 

@@ -20,7 +20,7 @@ using Handle = std::unique_ptr<cudnnContext, DestroyHandle>;
 
 Handle make_handle() {
   cudnnHandle_t made = nullptr;
-  MPDIST_CUDNN(cudnnCreate(&made));
+  MPDIST_CUDNN(cudnnCreate, &made);
   return Handle(made);
 }
 
@@ -124,8 +124,8 @@ void ConvolutionPlan::run(const Stream& stream, const ConvolutionArrays& arrays)
   pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, pointers);
   pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, arrays.workspace);
   pack.finalize();
-  MPDIST_CUDNN(cudnnSetStream(handle(), static_cast<cudaStream_t>(stream.handle())));
-  MPDIST_CUDNN(cudnnBackendExecute(handle(), parts_->plan.raw(), pack.raw()));
+  MPDIST_CUDNN(cudnnSetStream, handle(), static_cast<cudaStream_t>(stream.handle()));
+  MPDIST_CUDNN(cudnnBackendExecute, handle(), parts_->plan.raw(), pack.raw());
 }
 
 const ConvolutionPlan* find_plan(const ConvolutionShape& shape) {

@@ -24,7 +24,7 @@ inline std::string text_of(cudnnStatus_t status) {
 inline void check(cudnnStatus_t status, const char* call) {
   if (status != CUDNN_STATUS_SUCCESS) throw LibraryError("cuDNN", call, text_of(status));
 }
-#define MPDIST_CUDNN(call) ::mpdist::kernels::cuda::cudnn::check((call), #call)
+#define MPDIST_CUDNN(function, ...) ::mpdist::kernels::cuda::cudnn::check(function(__VA_ARGS__), #function)
 
 /// Whether a call said that the library cannot do what it was asked for, which is an answer; other failures throw.
 inline bool is_supported(cudnnStatus_t status, const char* call) {
@@ -62,18 +62,18 @@ class Descriptor {
  public:
   explicit Descriptor(cudnnBackendDescriptorType_t type) {
     cudnnBackendDescriptor_t made = nullptr;
-    MPDIST_CUDNN(cudnnBackendCreateDescriptor(type, &made));
+    MPDIST_CUDNN(cudnnBackendCreateDescriptor, type, &made);
     raw_.reset(made);
   }
 
   template <class T>
   void set(cudnnBackendAttributeName_t name, const T& value) {
-    MPDIST_CUDNN(cudnnBackendSetAttribute(raw_.get(), name, kAttributeType<T>, 1, &value));
+    MPDIST_CUDNN(cudnnBackendSetAttribute, raw_.get(), name, kAttributeType<T>, 1, &value);
   }
   template <class T>
   void set(cudnnBackendAttributeName_t name, const std::vector<T>& values) {
-    MPDIST_CUDNN(cudnnBackendSetAttribute(raw_.get(), name, kAttributeType<T>, static_cast<std::int64_t>(values.size()),
-                                          values.data()));
+    MPDIST_CUDNN(cudnnBackendSetAttribute, raw_.get(), name, kAttributeType<T>,
+                 static_cast<std::int64_t>(values.size()), values.data());
   }
   void set(cudnnBackendAttributeName_t name, const Descriptor& part) { set_parts(name, {part.raw_.get()}); }
   void set(cudnnBackendAttributeName_t name, const std::vector<const Descriptor*>& parts) {
@@ -82,7 +82,7 @@ class Descriptor {
     set_parts(name, raw);
   }
 
-  void finalize() { MPDIST_CUDNN(cudnnBackendFinalize(raw_.get())); }
+  void finalize() { MPDIST_CUDNN(cudnnBackendFinalize, raw_.get()); }
   /// False when the library does not support what the descriptor describes.
   bool finalize_if_supported() { return is_supported(cudnnBackendFinalize(raw_.get()), "cudnnBackendFinalize"); }
 
@@ -90,7 +90,7 @@ class Descriptor {
   T get(cudnnBackendAttributeName_t name) const {
     T value{};
     std::int64_t count = 0;
-    MPDIST_CUDNN(cudnnBackendGetAttribute(raw_.get(), name, kAttributeType<T>, 1, &count, &value));
+    MPDIST_CUDNN(cudnnBackendGetAttribute, raw_.get(), name, kAttributeType<T>, 1, &count, &value);
     return value;
   }
   /// At most `most` values.
@@ -98,18 +98,18 @@ class Descriptor {
   std::vector<T> get_all(cudnnBackendAttributeName_t name, std::int64_t most) const {
     std::vector<T> values(static_cast<std::size_t>(most));
     std::int64_t count = 0;
-    MPDIST_CUDNN(cudnnBackendGetAttribute(raw_.get(), name, kAttributeType<T>, most, &count, values.data()));
+    MPDIST_CUDNN(cudnnBackendGetAttribute, raw_.get(), name, kAttributeType<T>, most, &count, values.data());
     values.resize(static_cast<std::size_t>(count));
     return values;
   }
   /// The parts that the library made, descriptors of `type`.
   std::vector<Descriptor> get_parts(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type) const {
     std::int64_t count = 0;
-    MPDIST_CUDNN(cudnnBackendGetAttribute(raw_.get(), name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count, nullptr));
+    MPDIST_CUDNN(cudnnBackendGetAttribute, raw_.get(), name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count, nullptr);
     std::vector<Descriptor> parts;
     std::vector<cudnnBackendDescriptor_t> raw;
     for (std::int64_t i = 0; i < count; ++i) raw.push_back(parts.emplace_back(type).raw());
-    MPDIST_CUDNN(cudnnBackendGetAttribute(raw_.get(), name, CUDNN_TYPE_BACKEND_DESCRIPTOR, count, &count, raw.data()));
+    MPDIST_CUDNN(cudnnBackendGetAttribute, raw_.get(), name, CUDNN_TYPE_BACKEND_DESCRIPTOR, count, &count, raw.data());
     parts.erase(parts.begin() + count, parts.end());
     return parts;
   }
@@ -118,8 +118,8 @@ class Descriptor {
 
  private:
   void set_parts(cudnnBackendAttributeName_t name, const std::vector<cudnnBackendDescriptor_t>& raw) {
-    MPDIST_CUDNN(cudnnBackendSetAttribute(raw_.get(), name, CUDNN_TYPE_BACKEND_DESCRIPTOR,
-                                          static_cast<std::int64_t>(raw.size()), raw.data()));
+    MPDIST_CUDNN(cudnnBackendSetAttribute, raw_.get(), name, CUDNN_TYPE_BACKEND_DESCRIPTOR,
+                 static_cast<std::int64_t>(raw.size()), raw.data());
   }
 
   struct Destroy {

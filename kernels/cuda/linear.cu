@@ -98,7 +98,8 @@ void linear_forward(Stream& stream, const LinearForward& a) {
   const cublaslt::MatmulPlan& plain = cublaslt::plan(shape);
   Scratch scratch;
   const AlignedOperand x(a.x, scratch), weight(a.weight, scratch), bias(a.bias, scratch), y(a.y, scratch);
-  const std::size_t workspace = scratch.reserve(std::max(fused.workspace_bytes(), plain.workspace_bytes()));
+  const std::size_t workspace =
+      scratch.reserve(std::max(fused.workspace_bytes(), plain.workspace_bytes()), kLibraryWorkspaceAlignment);
   scratch.open(stream);
   const cublaslt::MatmulArrays arrays{.a = x.loaded(stream),
                                       .b = weight.loaded(stream),

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/comm/backends.hpp"
 
+#include <cstdlib>
+#include <string_view>
+
 #include "comm/mpi/mpi_communicator.hpp"
 #include "comm/nccl/nccl_communicator.hpp"
-#include "src/core/cuda.hpp"
 
 namespace mpdist::test {
 
@@ -12,8 +14,19 @@ int ranks() {
   return size;
 }
 
+bool on_gpus() {
+  const char* device = std::getenv("MPDIST_TEST_DEVICE");
+  return device != nullptr && std::string_view(device) == "cuda";
+}
+
 const std::vector<Backend>& backends() {
   static const std::vector<Backend> all = [] {
+    const auto nccl = [](comm::NcclOptions options) {
+      return [options](comm::Communicator& host) { return comm::make_nccl(host, options); };
+    };
+    if (on_gpus()) {
+      return std::vector<Backend>{{"nccl", nccl({}), true}, {"nccl_halving", nccl({.most_direct_ranks = 1}), true}};
+    }
     const auto with = [](comm::MpiOptions options) {
       return [options](comm::Communicator&) { return comm::make_mpi(options); };
     };
@@ -26,12 +39,6 @@ const std::vector<Backend>& backends() {
       list.push_back({name + "_round_robin", with({.ranks_per_node = per_node, .round_robin = true})});
     }
     list.push_back({"mpi_small_pieces", with({.ranks_per_node = 2, .round_robin = true, .piece_bytes = 300})});
-    if (cuda::status().devices < ranks()) return list;
-    const auto on_gpus = [](comm::NcclOptions options) {
-      return [options](comm::Communicator& host) { return comm::make_nccl(host, options); };
-    };
-    list.push_back({"nccl", on_gpus({}), true});
-    if (ranks() > 1) list.push_back({"nccl_halving", on_gpus({.most_direct_ranks = 1}), true});
     return list;
   }();
   return all;

@@ -20,9 +20,10 @@ struct Backend {
 };
 
 /// Every backend that this number of ranks allows: self (one rank), mpi on the real machine, mpi without windows, and
-/// mpi on pretended nodes of 1, 2, 4 ranks in both placements, so that the exchange between nodes really runs; nccl by
-/// both of its exchanges where each rank has a GPU.
+/// mpi on pretended nodes of 1, 2, 4 ranks in both placements, so that the exchange between nodes really runs. Where
+/// MPDIST_TEST_DEVICE is cuda: nccl, by both of its exchanges.
 const std::vector<Backend>& backends();
+bool on_gpus();
 
 /// How many ranks this run has.
 int ranks();

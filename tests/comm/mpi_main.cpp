@@ -11,6 +11,7 @@
 #include "comm/mpi/mpi_communicator.hpp"
 #include "src/core/cuda.hpp"
 #include "src/core/log.hpp"
+#include "tests/comm/backends.hpp"
 
 namespace {
 
@@ -51,7 +52,7 @@ int main(int argc, char** argv) {
   std::signal(SIGALRM, report_hang);
   const auto all = mpdist::comm::make_mpi();
   mpdist::log::set_speaker(all->rank() == 0);
-  if (mpdist::cuda::status().devices >= all->size()) mpdist::cuda::use(mpdist::comm::local_rank(*all));
+  if (mpdist::test::on_gpus()) mpdist::cuda::use(mpdist::comm::local_rank(*all));
   ::testing::InitGoogleTest(&argc, argv);
   auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
   if (all->rank() != 0) {
@@ -61,5 +62,9 @@ int main(int argc, char** argv) {
   listeners.Append(new Watchdog);
   std::int64_t failed = RUN_ALL_TESTS();
   all->merge_lanes(std::span(&failed, 1), 0);
+  if (mpdist::test::on_gpus()) {  // what is held at exit counts as lost
+    mpdist::Pool::cuda().trim();
+    mpdist::Pool::pinned().trim();
+  }
   return failed == 0 ? 0 : 1;
 }

@@ -46,6 +46,18 @@ TEST(Add, MatchesDoubleAtEveryTypeAndSize) {
   });
 }
 
+TEST(Add, MoreElementsThanABlockOfAGpuTakes) {
+  for (DType type : kComputeTypes) {
+    const GuardedTensor left = uniform_tensor({20001}, type, 1), right = uniform_tensor({20001}, type, 1),
+                        out({20001}, type);
+    add(stream_under_test(), {.left = left, .right = right, .out = out});
+    std::vector<double> expected = values_of(left);
+    for (double& value : expected) value *= 2;
+    EXPECT_EQ(values_of(out), expected);
+    EXPECT_TRUE(out.intact());
+  }
+}
+
 TEST(Add, RefusesOtherTypesAndShapes) {
   Stream& stream = stream_under_test();
   const GuardedTensor a({4}, DType::fp16), b({4}, DType::bf16), c({5}, DType::fp16);

@@ -33,7 +33,7 @@ TEST(Digest, MixIsSplitmixAndADigestIsItsSum) {
 
 TEST(Digest, EveryTypeAndSizeIsTheSumOfMixes) {
   for (DType type : {DType::fp32, DType::fp16, DType::bf16, DType::fp64, DType::int32, DType::int64, DType::uint8}) {
-    for (std::int64_t size : kSizes) {
+    for (std::int64_t size : {1, 31, 33, 1000, 9001}) {
       for (std::int64_t misalignment : kMisalignments) {
         const GuardedTensor tensor({size}, type, misalignment);
         std::uint64_t expected = 0;

@@ -107,6 +107,30 @@ TEST(LarsStep, MatchesDoubleForEveryTypeAndVariant) {
   });
 }
 
+/// More segments than one launch of a GPU takes, and one longer than a block: each by its own norms, which are exact.
+TEST(LarsStep, ManySegmentsEachWithItsOwnNorms) {
+  Stream& stream = stream_under_test();
+  std::vector<OptimizerSegment> segments;
+  for (std::int64_t s = 0; s < 130; ++s) segments.push_back({.offset = 8 * s, .elements = 4, .adapted = s % 3 != 0});
+  segments.push_back({.offset = 8 * 130, .elements = 10000});
+  const Arrays p(8 * 130 + 10000, DType::fp16, DType::fp16);
+  fill_uniform(p.master, 1, 1, 1);
+  fill_uniform(p.gradient, 1, 4, 4);
+  HostValue<std::int64_t> saturated(stream, -1);
+  LarsStep a = p.step(segments.data(), static_cast<std::int64_t>(segments.size()), saturated.data());
+  a.mu = 0;
+  a.lr = 0.25F;
+  a.eta = 0.5F;  // trust 0.5 * 1 / 4
+  lars_step(stream, a);
+  const std::vector<double> master = values_of(p.master);
+  for (const OptimizerSegment& segment : segments) {
+    for (std::int64_t i = segment.offset; i < segment.offset + segment.elements; ++i) {
+      ASSERT_EQ(master[static_cast<std::size_t>(i)], segment.adapted ? 1 - 0.125 : 0) << i;
+    }
+  }
+  EXPECT_EQ(master[4], 1) << "between the segments";
+}
+
 TEST(LarsStep, SaturatesTheWorkingCopyAndTouchesOnlyItsSegments) {
   expect_saturation_and_segments<Arrays>(lars_step, [](const Arrays& p) { return p.momentum.view(); });
 }

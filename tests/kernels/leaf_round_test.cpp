@@ -56,6 +56,17 @@ TEST(LeafRound, RoundsOnceAndCountsAtEveryPlace) {
   });
 }
 
+TEST(LeafRound, CountsOverAllBlocksOfAGpu) {
+  Stream& stream = stream_under_test();
+  const GuardedTensor gradient({20001}, DType::fp32), leaf({20001}, DType::fp16);
+  overwrite(gradient, [](const Tensor& host) {
+    for (std::int64_t i = 0; i < host.elements(); ++i) set_value(host, i, i % 7 == 3 ? 1e6F : 1.0F);
+  });
+  HostValue<std::int64_t> nonfinite(stream, -1);
+  leaf_round(stream, {.gradient = gradient, .leaf = leaf, .factor = 1, .nonfinite = nonfinite.data()});
+  EXPECT_EQ(arrived(nonfinite), 2857);
+}
+
 TEST(LeafRound, RefusesAMissingCounter) {
   Stream& stream = stream_under_test();
   const GuardedTensor gradient({4}, DType::fp32), leaf({4}, DType::fp16);

@@ -27,8 +27,9 @@ struct Case {
 
 /// Apart and covering, apart with a rest, gaps between windows, overlapping, padded; channels around the vector length.
 const std::vector<Case> kCases = {
-    {{2, 4, 6, 16}, {2, 2, 0}}, {{1, 2, 2, 1}, {2, 2, 0}}, {{2, 5, 7, 33}, {2, 2, 0}}, {{1, 7, 7, 31}, {2, 3, 0}},
-    {{2, 6, 5, 20}, {3, 2, 1}}, {{1, 5, 5, 3}, {3, 1, 1}}, {{1, 4, 4, 64}, {4, 4, 0}}, {{1, 6, 6, 17}, {2, 2, 1}},
+    {{2, 4, 6, 16}, {2, 2, 0}}, {{1, 2, 2, 1}, {2, 2, 0}}, {{2, 5, 7, 33}, {2, 2, 0}},   {{1, 7, 7, 31}, {2, 3, 0}},
+    {{2, 6, 5, 20}, {3, 2, 1}}, {{1, 5, 5, 3}, {3, 1, 1}}, {{1, 4, 4, 64}, {4, 4, 0}},   {{1, 6, 6, 17}, {2, 2, 1}},
+    {{1, 7, 5, 8}, {3, 2, 1}},  {{2, 3, 6, 8}, {3, 3, 0}}, {{1, 18, 18, 2}, {17, 1, 0}},
 };
 
 /// Calls visit(y index, x index) for every pair of an output and an input in its window, row by row.

@@ -57,6 +57,14 @@ TEST(Relu, EveryTypeAndSize) {
   });
 }
 
+TEST(Relu, MoreElementsThanABlockOfAGpuTakes) {
+  const GuardedTensor x = uniform_tensor({20001}, DType::fp16, 1), y({20001}, DType::fp16);
+  relu_forward(stream_under_test(), {.x = x, .y = y});
+  std::vector<double> expected = values_of(x);
+  for (double& value : expected) value = std::max(value, 0.0);
+  EXPECT_EQ(values_of(y), expected);
+}
+
 TEST(Relu, BackwardIsTheSlopeOfForward) {
   Stream& stream = stream_under_test();
   const GuardedTensor x = uniform_tensor({100}, DType::fp32, 3), y({100}, DType::fp32), dx({100}, DType::fp32);

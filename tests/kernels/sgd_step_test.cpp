@@ -142,6 +142,32 @@ TEST(SgdStep, TouchesOnlyItsSegmentsEachWithItsOwnRate) {
   }
 }
 
+/// More segments than one launch of a GPU takes, and one longer than a block.
+TEST(SgdStep, ManySegmentsEachWithItsOwnRate) {
+  Stream& stream = stream_under_test();
+  std::vector<OptimizerSegment> segments;
+  for (std::int64_t s = 0; s < 230; ++s) {
+    segments.push_back({.offset = 8 * s, .elements = 5, .lr_scale = static_cast<float>(s + 1)});
+  }
+  segments.push_back({.offset = 8 * 230, .elements = 9000, .lr_scale = 1000});
+  const std::int64_t n = 8 * 230 + 9000;
+  const Arrays p(n, DType::fp16, DType::fp16);
+  fill_uniform(p.gradient, 1, 2, 2);
+  std::vector<double> expected = values_of(p.master);
+  HostValue<std::int64_t> saturated(stream, -1);
+  SgdStep a = p.step(segments.data(), static_cast<std::int64_t>(segments.size()), saturated.data());
+  a.lr = 0x1p-10F;
+  for (const OptimizerSegment& segment : segments) {
+    for (std::int64_t i = segment.offset; i < segment.offset + segment.elements; ++i) {
+      double& master = expected[static_cast<std::size_t>(i)];
+      master = static_cast<float>(master) - a.lr * segment.lr_scale * 2;
+    }
+  }
+  sgd_step(stream, a);
+  EXPECT_EQ(values_of(p.master), expected);
+  EXPECT_EQ(arrived(saturated), 0);
+}
+
 TEST(SgdStep, RefusesNesterovWithoutMomentum) {
   Stream& stream = stream_under_test();
   const Arrays p(8, DType::fp16, DType::fp16);

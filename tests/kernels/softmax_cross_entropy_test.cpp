@@ -129,6 +129,28 @@ TEST(SoftmaxCrossEntropy, MatchesDoubleAtEveryTypeClassesAndSmoothing) {
   });
 }
 
+TEST(SoftmaxCrossEntropy, AddsUpManyRows) {
+  const GuardedTensor logits = uniform_tensor({600, 10}, DType::fp16, 3), labels({600}, DType::int32);
+  overwrite(labels, [](const Tensor& host) {
+    for (std::int32_t row = 0; row < 600; ++row) host.data<std::int32_t>()[row] = row % 7 == 6 ? -1 : row % 10;
+  });
+  const Result r = run(logits, labels);
+  double loss = 0, magnitude = 0;
+  std::int64_t correct = 0;
+  for (std::int64_t row = 0; row < 600; ++row) {
+    if (row % 7 == 6) continue;
+    const Tensor one = logits.view().rows(row, row + 1);
+    const Reference expected = reference(one, labels.view().rows(row, row + 1), 0, 1);
+    loss += expected.loss;
+    magnitude += expected.loss_size;
+    const std::vector<double> values = values_of(one);
+    correct += std::max_element(values.begin(), values.end()) - values.begin() == row % 10;
+  }
+  EXPECT_EQ(r.terms, 515);
+  EXPECT_EQ(r.correct, correct);
+  EXPECT_TRUE(is_close({r.loss}, {loss}, {.operations = 600}, {magnitude}));
+}
+
 TEST(SoftmaxCrossEntropy, GradientIsTheSlopeOfTheLoss) {
   const GuardedTensor logits = uniform_tensor({3, 10}, DType::fp32, 2), dlogits({3, 10}, DType::fp32);
   const GuardedTensor labels = labels_of({0, 9, 4});
