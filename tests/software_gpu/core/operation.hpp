@@ -90,6 +90,7 @@ class Operation {
   std::uint64_t id_ = 0;
   int device_ = 0;
   bool done_ = false;
+  bool queried_ = false;
   Clock clock_;
   EpochPtr epoch_;
   std::function<void(Operation&)> run_;

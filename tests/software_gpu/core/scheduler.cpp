@@ -23,7 +23,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 /// How long a lazy wait stays lazy when what it needs is not ready: another process may wait for what it does not need.
-constexpr std::chrono::milliseconds kLazyPatience{2};
+constexpr std::chrono::milliseconds kPatience{2};
 
 }  // namespace
 
@@ -81,8 +81,8 @@ OperationPtr Scheduler::append(CUstream_st& stream, std::string name, std::vecto
   };
   depend(stream);
   const bool blocking = (stream.flags & cudaStreamNonBlocking) == 0;
-  for (const auto& other :
-       streams_) {  // a legacy operation comes after all earlier ones of blocking streams, and they after it
+  // A legacy operation comes after all earlier ones of blocking streams, and they come after it.
+  for (const auto& other : streams_) {
     const bool ordered = other.get() != &stream && other->device == stream.device && blocking &&
                          (other->flags & cudaStreamNonBlocking) == 0 && (stream.legacy || other->legacy);
     if (ordered) depend(*other);
@@ -127,12 +127,15 @@ CUstream_st* Scheduler::needed_first(const Operation& target) const {
   }
 }
 
-bool Scheduler::advance(const Operation* target) {
-  if (settings().schedule != Schedule::lazy || target == nullptr) return advance_any();
-  CUstream_st* const stream = needed_first(*target);
+bool Scheduler::advance_towards(const Operation& target) {
+  CUstream_st* const stream = needed_first(target);
   if (!can_run(*stream->pending.front())) return false;
   run_head(*stream);
   return true;
+}
+
+bool Scheduler::advance(const Operation& target) {
+  return settings().schedule == Schedule::lazy ? advance_towards(target) : advance_any();
 }
 
 bool Scheduler::advance_any() {
@@ -153,7 +156,7 @@ bool Scheduler::advance_for_peers() {
     const auto& pending = stream->pending;
     const auto peer =
         std::find_if(pending.begin(), pending.end(), [](const OperationPtr& o) { return bool(o->ready_); });
-    if (peer != pending.end() && advance(peer->get())) return true;
+    if (peer != pending.end() && advance_towards(**peer)) return true;
   }
   return false;
 }
@@ -186,7 +189,7 @@ void Scheduler::wait(const OperationPtr& operation) {
   auto progress = SteadyClock::now();
   while (!operation->done_) {
     const auto stalled = SteadyClock::now() - progress;
-    if (advance(operation.get()) || (stalled > kLazyPatience && advance_any())) {
+    if (advance(*operation) || (stalled > kPatience && advance_for_peers()) || (stalled > kLongAway && advance_any())) {
       progress = SteadyClock::now();
       continue;
     }
@@ -200,11 +203,12 @@ bool Scheduler::query(const OperationPtr& operation) {
   if (operation == nullptr) return true;
   if (!operation->done_) {
     // A lazy device answers the first query with "not yet" and goes on only for who asks again.
-    if (settings().schedule != Schedule::lazy)
+    if (settings().schedule != Schedule::lazy) {
       nudge();
-    else if (last_queried_ == operation.get() && !advance(operation.get()))
-      advance_any();
-    last_queried_ = operation.get();
+    } else if (operation->queried_ && !advance(*operation)) {
+      advance_for_peers();
+    }
+    operation->queried_ = true;
   }
   if (operation->done_) saw(*operation);
   return operation->done_;

@@ -2,6 +2,7 @@
 #pragma once
 #include <driver_types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -31,6 +32,9 @@ struct CUstream_st {
 
 namespace software_gpu {
 
+/// After this time without a call, or without progress in a wait, a device of any schedule does what it can.
+inline constexpr std::chrono::seconds kLongAway{1};
+
 /// All streams and the operations in them: a graph whose edges are stream order, events and the legacy stream. Runs one
 /// operation at a time. Every function is called under mutex().
 class Scheduler {
@@ -48,10 +52,11 @@ class Scheduler {
                       std::function<void(Operation&)> run, std::function<bool()> ready);
 
   /// Runs one operation that can run; under the lazy schedule one that `target` needs. False when there is none.
-  bool advance(const Operation* target);
+  bool advance(const Operation& target);
   /// Runs one operation that can run, whatever the schedule.
   bool advance_any();
-  /// Runs one operation that another process may wait for, or that such a one needs.
+  /// Runs one operation that another process may wait for, or that such a one needs. No matter of chance, since when
+  /// the host is slow enough for it depends on the machine: a seed decides the rest.
   bool advance_for_peers();
   void wait(const OperationPtr& operation);
   bool query(const OperationPtr& operation);
@@ -66,6 +71,7 @@ class Scheduler {
   std::vector<CUstream_st*> runnable() const;
   bool can_run(const Operation& operation) const;
   CUstream_st* needed_first(const Operation& target) const;
+  bool advance_towards(const Operation& target);
   void run_head(CUstream_st& stream);
   void finish(Operation& operation);
   void saw(const Operation& operation);
@@ -75,7 +81,6 @@ class Scheduler {
   std::map<int, CUstream_st*> legacy_;  // by device
   Clock host_clock_;
   std::uint64_t last_id_ = 0;
-  const Operation* last_queried_ = nullptr;
   std::mt19937_64 random_;
 };
 

@@ -18,13 +18,12 @@ using SteadyClock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto kTick = 5ms;
-constexpr auto kIdle = 10ms;    // without a call for so long, the host is elsewhere
-constexpr auto kLazyIdle = 1s;  // after which even a lazy device makes progress
+constexpr auto kIdle = 10ms;  // without a call for so long, the host is elsewhere
 
 std::atomic<SteadyClock::time_point> last_call{SteadyClock::time_point{}};
 
-/// A GPU goes on while the host computes or waits in MPI. Under the lazy schedule that is only what other processes
-/// wait for, until the host has been away for long.
+/// A GPU goes on while the host computes or waits in MPI. Here that is what other processes wait for, and all else only
+/// when the host has been away for long.
 void run_in_background() {
   for (;;) {
     std::this_thread::sleep_for(kTick);
@@ -32,8 +31,7 @@ void run_in_background() {
       const auto idle = SteadyClock::now() - last_call.load();
       if (idle < kIdle || !mutex().try_lock()) break;
       auto& scheduler = Scheduler::instance();
-      const bool all = settings().schedule != Schedule::lazy || idle > kLazyIdle;
-      const bool ran = all ? scheduler.advance_any() : scheduler.advance_for_peers();
+      const bool ran = idle > kLongAway ? scheduler.advance_any() : scheduler.advance_for_peers();
       mutex().unlock();
       if (!ran) break;
     }

@@ -14,8 +14,8 @@ namespace software_gpu {
 /// Submits an operation to a stream (null: the legacy stream of the calling thread's device). It runs once all earlier
 /// operations of the stream, and what the stream semantics order before it, are done and `ready` says true. `run` gets
 /// the operation for checked access to memory. Pass `ready` also when other processes wait for this operation (then
-/// always true): such operations go on while the host is elsewhere, also under the lazy schedule. An operation for a
-/// stream that is destroyed or unknown is reported (destroyed-stream, invalid-handle) and counts as done.
+/// always true): only such operations, and what they need, go on at once while the host is elsewhere. An operation for
+/// a stream that is destroyed or unknown is reported (destroyed-stream, invalid-handle); null is returned then.
 OperationPtr submit(cudaStream_t stream, std::string name, std::function<void(Operation&)> run,
                     std::function<bool()> ready = {});
 

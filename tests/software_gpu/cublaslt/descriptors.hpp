@@ -72,7 +72,7 @@ Object* inside(void* descriptor) {
 /// The element type of a matrix; ends the program for a type that the stand-in does not know.
 Element element_of(std::uint32_t type);
 
-/// Says on stderr why a call is refused, and returns the status.
+/// Says on stderr why a call is refused (NOT_SUPPORTED: with SOFTWARE_GPU_TRACE only), and returns the status.
 cublasStatus_t refuse(cublasStatus_t status, const std::string& why);
 
 }  // namespace software_gpu::cublaslt

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The arithmetic of cublasLtMatmul: FP32 sums over k in a fixed order, one rounding on store.
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -58,6 +60,12 @@ void store(Operation& operation, const Layout& layout, void* base, std::uint64_t
   });
 }
 
+/// max(x, 0); what becomes of NaN is not documented, so both occur.
+float activated(float value) {
+  static const bool keeps_nan = std::getenv("SOFTWARE_GPU_RELU_KEEPS_NAN") != nullptr;
+  return keeps_nan && std::isnan(value) ? value : relu(value);
+}
+
 class Multiplication {
  public:
   Multiplication(Operation& operation, const Problem& problem, const Algorithm& algorithm, const Call& call)
@@ -101,7 +109,7 @@ class Multiplication {
     if (p_.adds_bias()) add_bias(d, batch);
     if (p_.masks()) mask(d, batch);
     if (p_.writes_mask()) write_mask(d, batch);
-    if (p_.relu()) std::transform(d.begin(), d.end(), d.begin(), relu);
+    if (p_.relu()) std::transform(d.begin(), d.end(), d.begin(), activated);
     if (p_.has(CUBLASLT_EPILOGUE_DRELU_BGRAD)) store_bias_gradient(batch, sum_over_rows(d, p_.n, p_.m));
     store(operation_, p_.d, call_.d, batch, d);
   }

@@ -22,6 +22,7 @@ constexpr ErrorText kErrors[] = {
     SOFTWARE_GPU_ERROR(cudaErrorInvalidValue, "invalid argument"),
     SOFTWARE_GPU_ERROR(cudaErrorMemoryAllocation, "out of memory"),
     SOFTWARE_GPU_ERROR(cudaErrorInvalidConfiguration, "invalid configuration argument"),
+    SOFTWARE_GPU_ERROR(cudaErrorInvalidMemcpyDirection, "invalid copy direction for memcpy"),
     SOFTWARE_GPU_ERROR(cudaErrorInsufficientDriver, "CUDA driver version is insufficient for CUDA runtime version"),
     SOFTWARE_GPU_ERROR(cudaErrorInvalidDeviceFunction, "invalid device function"),
     SOFTWARE_GPU_ERROR(cudaErrorNoDevice, "no CUDA-capable device is detected"),

@@ -110,12 +110,14 @@ class Convolver {
 
   void forward_at(std::int64_t place, std::int64_t group, const Floats& x, const Floats& by_tap,
                   const std::vector<std::int64_t>& order, float* sums) const {
-    std::int64_t done = 0;
+    std::int64_t done = 0, tap = -1, from = -1;
     for (const std::int64_t term : order) {
-      const std::int64_t tap = term / cg_;
-      const std::int64_t from = image_place(place, tap / s_, tap % s_);
+      if (term / cg_ != tap) {
+        tap = term / cg_;
+        from = image_place(place, tap / s_, tap % s_);
+      }
       if (from >= 0) {
-        const float factor = x[index(from * c_ + group * cg_ + term % cg_)];
+        const float factor = x[index(from * c_ + group * cg_ + term - tap * cg_)];
         const float* const row = &by_tap[index((group * r_ * s_ * cg_ + term) * kg_)];
         for (std::int64_t k = 0; k < kg_; ++k) sums[k] += factor * row[k];
       }
@@ -125,11 +127,14 @@ class Convolver {
 
   void backward_data_at(std::int64_t place, std::int64_t group, const Floats& dy, const Floats& filter,
                         const std::vector<std::int64_t>& order, float* sums) const {
-    std::int64_t done = 0;
+    std::int64_t done = 0, tap = -1, from = -1;
     for (const std::int64_t term : order) {
-      const std::int64_t tap = term / kg_, k = group * kg_ + term % kg_;
-      const std::int64_t from = response_place(place, tap / s_, tap % s_);
+      if (term / kg_ != tap) {
+        tap = term / kg_;
+        from = response_place(place, tap / s_, tap % s_);
+      }
       if (from >= 0) {
+        const std::int64_t k = group * kg_ + term - tap * kg_;
         const float factor = dy[index(from * k_ + k)];
         const float* const row = &filter[index((k * r_ * s_ + tap) * cg_)];
         for (std::int64_t c = 0; c < cg_; ++c) sums[c] += factor * row[c];

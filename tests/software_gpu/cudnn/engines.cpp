@@ -19,6 +19,7 @@ enum Index : std::int64_t {
   kDownConverting,    // FP32 operands rounded to FP16
   kFusion,            // the generic runtime fusion engine
   kFusionSplit,       // the same for filter gradients, the order of sums varies
+  kFusionStrict,      // the same where there is a ReLU, which keeps NaN
   kEngineCount
 };
 
@@ -51,6 +52,12 @@ bool is_fp32(const Graph& graph) {
   return graph.nodes.front().inputs[0].type == Element::fp32;
 }
 
+bool has_relu(const Graph& graph) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
+    return node.kind == Kind::pointwise && node.pointwise.mode == CUDNN_POINTWISE_RELU_FWD;
+  });
+}
+
 bool transformable(const Node& node) {
   const Axis &v = node.convolution.vertical, &h = node.convolution.horizontal;
   return v.stride == 1 && h.stride == 1 && v.dilation == 1 && h.dilation == 1 && node.filter().dims[2] > 1;
@@ -81,6 +88,8 @@ bool supports(std::int64_t engine, const Graph& graph) {
     case kFusionSplit:
       return graph.convolution >= 0 && graph.main().kind == Kind::backward_filter &&
              fusible(graph, compute_capability());
+    case kFusionStrict:
+      return has_relu(graph) && fusible(graph, compute_capability());
     default:
       return false;
   }
@@ -99,6 +108,8 @@ std::vector<std::int64_t> numerical_notes(std::int64_t engine, const Graph& grap
       return {CUDNN_NUMERICAL_NOTE_TENSOR_CORE, CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION};
     case kDownConverting:
       return {CUDNN_NUMERICAL_NOTE_TENSOR_CORE, CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS};
+    case kFusionStrict:
+      return {CUDNN_NUMERICAL_NOTE_TENSOR_CORE, CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP};
     case kFusion:
       if (graph.convolution >= 0) return {CUDNN_NUMERICAL_NOTE_TENSOR_CORE};
       return {};
@@ -116,7 +127,7 @@ std::int64_t workspace_of(std::int64_t engine, const Graph& graph) {
   if (engine == kFft) return kFftWorkspace;
   if (engine == kCudaCores || graph.convolution < 0) return 0;
   const Node& main = graph.main();
-  if (main.kind != Kind::backward_filter) return engine == kFusion ? 0 : kSmallWorkspace;
+  if (main.kind != Kind::backward_filter) return is_precompiled(engine) ? kSmallWorkspace : 0;
   return (main.output.volume() * static_cast<std::int64_t>(sizeof(float)) + 255) / 256 * 256;  // FP32 partial sums
 }
 
@@ -126,15 +137,17 @@ Arithmetic arithmetic_of(std::int64_t engine, const Graph& graph) {
   if (tensor_cores && is_fp32(graph)) arithmetic.operands = engine == kDownConverting ? Operands::fp16 : Operands::tf32;
   arithmetic.shuffled = engine == kNonDeterministic || engine == kFusionSplit;
   arithmetic.rounds_partial_sums = engine == kReducedSums;
+  arithmetic.keeps_nan = engine == kFusionStrict;
   return arithmetic;
 }
 
 std::vector<std::int64_t> offered(cudnnBackendHeurMode_t mode, const Graph& graph) {
   std::vector<std::int64_t> engines;
   if (mode == CUDNN_HEUR_MODE_FALLBACK) {
-    engines = {kCudaCores, kFusion};
+    engines = {kCudaCores, kFusion, kFusionStrict};
   } else {
-    engines = {kNonDeterministic, kFusionSplit, kFft, kReducedSums, kDownConverting, kTensorCores, kFusion, kCudaCores};
+    engines = {kNonDeterministic, kFusionSplit, kFft,          kReducedSums, kDownConverting,
+               kTensorCores,      kFusion,      kFusionStrict, kCudaCores};
   }
   std::erase_if(engines, [&](std::int64_t engine) { return !supports(engine, graph); });
   return engines;

@@ -17,6 +17,7 @@ struct Arithmetic {
   Operands operands = Operands::exact;
   bool shuffled = false;             ///< the order of sums varies from run to run
   bool rounds_partial_sums = false;  ///< to the type of the operands
+  bool keeps_nan = false;            ///< ReLU of NaN is NaN, else 0
 };
 
 std::int64_t engine_count();

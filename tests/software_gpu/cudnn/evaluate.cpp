@@ -2,6 +2,7 @@
 #include "tests/software_gpu/cudnn/evaluate.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "tests/software_gpu/core/report.hpp"
@@ -42,7 +43,7 @@ Four broadcast_strides(const Four& dims) {
   return strides;
 }
 
-float apply(const Pointwise& pointwise, float a, float b) {
+float apply(const Pointwise& pointwise, bool keeps_nan, float a, float b) {
   switch (pointwise.mode) {
     case CUDNN_POINTWISE_ADD:
       return a + b;
@@ -55,6 +56,7 @@ float apply(const Pointwise& pointwise, float a, float b) {
     case CUDNN_POINTWISE_MIN:
       return a < b ? a : b;
     case CUDNN_POINTWISE_RELU_FWD: {
+      if (keeps_nan && std::isnan(a)) return a;
       const auto lower = static_cast<float>(pointwise.lower_clip), slope = static_cast<float>(pointwise.lower_slope);
       const float clipped = a > lower ? a : slope == 0 ? lower : lower + slope * (a - lower);
       return pointwise.has_upper_clip ? std::min(clipped, static_cast<float>(pointwise.upper_clip)) : clipped;
@@ -78,7 +80,7 @@ class Evaluation {
     const Arithmetic arithmetic = arithmetic_of(plan_.engine.index, graph_);
     for (const Node& node : graph_.nodes) {
       Floats result = node.is_convolution()          ? convolution(node, arithmetic)
-                      : node.kind == Kind::pointwise ? pointwise(node)
+                      : node.kind == Kind::pointwise ? pointwise(node, arithmetic)
                                                      : reduction(node);
       for (float& value : result) value = rounded(node.output.type, value);
       values_[node.output.uid] = std::move(result);
@@ -121,14 +123,15 @@ class Evaluation {
     return result;
   }
 
-  Floats pointwise(const Node& node) {
+  Floats pointwise(const Node& node, const Arithmetic& arithmetic) {
     const Floats& a = value(node.inputs[0]);
     const Floats& b = value(node.inputs.back());  // of one input: ignored
     const Four strides_a = broadcast_strides(node.inputs[0].dims),
                strides_b = broadcast_strides(node.inputs.back().dims);
     Floats result(index(node.output.volume()));
     for_each_element(node.output.dims, [&](std::size_t element, const Four& at) {
-      result[element] = apply(node.pointwise, a[index(offset_of(at, strides_a))], b[index(offset_of(at, strides_b))]);
+      result[element] = apply(node.pointwise, arithmetic.keeps_nan, a[index(offset_of(at, strides_a))],
+                              b[index(offset_of(at, strides_b))]);
     });
     return result;
   }
@@ -174,11 +177,11 @@ class Evaluation {
       });
       return;
     }
-    Floats flat(result.size());
+    std::byte* const bytes = operation_.write(writable(0), result.size() * width);
+    if (tensor.channels_last()) return narrow(tensor.type, result.data(), result.size(), bytes);
     for_each_element(tensor.dims, [&](std::size_t element, const Four& at) {
-      flat[index(offset_of(at, tensor.strides))] = result[element];
+      narrow(tensor.type, &result[element], 1, bytes + index(offset_of(at, tensor.strides)) * width);
     });
-    narrow(tensor.type, flat.data(), flat.size(), operation_.write(writable(0), flat.size() * width));
   }
 
   Operation& operation_;

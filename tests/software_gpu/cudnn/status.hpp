@@ -6,7 +6,8 @@
 
 namespace software_gpu::cudnn {
 
-/// Refuses a call: keeps `why` for cudnnGetLastErrorString, says it on stderr, and returns the status.
+/// Refuses a call: keeps `why` for cudnnGetLastErrorString, says it on stderr (NOT_SUPPORTED: with SOFTWARE_GPU_TRACE
+/// only), and returns the status.
 cudnnStatus_t fail(cudnnStatus_t status, const std::string& why);
 
 /// Whether the handle was created and not destroyed.

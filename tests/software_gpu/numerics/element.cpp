@@ -14,16 +14,16 @@ namespace software_gpu {
 namespace {
 
 float widen_half(std::uint16_t bits) {
-  static const std::vector<float> table = [] {
-    std::vector<float> values(std::size_t{1} << 16);
-    for (std::size_t i = 0; i < values.size(); ++i) {
+  static const auto* const table = [] {  // never freed: operations may run while the program exits
+    auto* values = new std::vector<float>(std::size_t{1} << 16);
+    for (std::size_t i = 0; i < values->size(); ++i) {
       __half_raw raw;
       raw.x = static_cast<std::uint16_t>(i);
-      values[i] = __half2float(__half(raw));
+      (*values)[i] = __half2float(__half(raw));
     }
     return values;
   }();
-  return table[bits];
+  return (*table)[bits];
 }
 
 float widen_bfloat16(std::uint16_t bits) {

@@ -77,13 +77,19 @@ void Assembler::expand(Frame& frame) {
   frame_ = outer;
 }
 
+/// "file.cu:12", empty when the module does not say.
+std::string Assembler::place_in_source(int file, int line) const {
+  const auto found = module_.source_files.find(file);
+  if (found == module_.source_files.end()) return {};
+  return found->second.substr(found->second.find_last_of('/') + 1) + ":" + std::to_string(line);
+}
+
 Instruction& Assembler::emit(const Statement& from) {
   Origin origin;
   origin.line = from.line;
   origin.text = from.text;
-  if (const auto file = module_.source_files.find(from.source_file); file != module_.source_files.end()) {
-    origin.source = file->second.substr(file->second.find_last_of('/') + 1) + ":" + std::to_string(from.source_line);
-  }
+  origin.source = place_in_source(from.source_file, from.source_line);
+  if (from.call_line != 0) origin.source += " called from " + place_in_source(from.call_file, from.call_line);
   kernel_->origins.push_back(std::move(origin));
   Instruction& x = kernel_->code.emplace_back();
   if (from.guard >= 0) {

@@ -49,6 +49,7 @@ class Assembler final : public OperandResolver {
   void link_arguments(const Frame& caller, const Statement& from, Frame& callee);
   void link(Frame& frame);
   std::uint32_t target(const Frame& frame, const std::string& label) const;
+  std::string place_in_source(int file, int line) const;
   Instruction& emit(const Statement& statement);
   std::uint32_t place(std::uint32_t bytes);
   std::uint32_t constant(std::uint64_t bits, std::size_t width);

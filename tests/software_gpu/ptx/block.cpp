@@ -12,7 +12,7 @@
 namespace software_gpu::ptx {
 namespace {
 
-constexpr std::uint64_t kInstructionsOfABlock = std::uint64_t{1} << 31;  // more is taken for an endless loop
+constexpr std::uint64_t kInstructionsOfABlock = std::uint64_t{1} << 27;  // more is taken for an endless loop
 constexpr unsigned kLongestTurn = 128;
 constexpr std::size_t kAlignment = 64;
 
@@ -115,7 +115,7 @@ void Block::start(dim3 where, std::uint32_t number) {
   for (Warp& warp : warps_) {
     const std::size_t first = static_cast<std::size_t>(warp.index) * kLanes;
     const std::size_t count = std::min<std::size_t>(kLanes, launch.threads - first);
-    warp.alive = count == kLanes ? kAllLanes : (Mask{1} << count) - 1;
+    warp.started = warp.alive = count == kLanes ? kAllLanes : (Mask{1} << count) - 1;
     warp.parked = 0;
     warp.groups.assign(1, Group{0, warp.alive, false});
     warp.synchronisations = 0;
@@ -182,7 +182,7 @@ bool Block::straight(Warp& warp, Group& group, int& instructions, bool forced) {
         break;
       case Flow::convergent:
         if (lanes != 0) {
-          const Mask needed = warp.lanes<Mask>(x.source[3])[std::countr_zero(lanes)] & warp.alive;
+          const Mask needed = warp.lanes<Mask>(x.source[3])[std::countr_zero(lanes)] & warp.started;
           if (!converged(warp, group, lanes, needed, forced)) {
             group.patient = true;
             return true;
@@ -212,7 +212,7 @@ bool Block::straight(Warp& warp, Group& group, int& instructions, bool forced) {
         return group.lanes != 0;
       case Flow::barrier: {
         const bool aligned = (x.option & kBarrierAligned) != 0;
-        if (lanes != 0 && aligned && !converged(warp, group, lanes, warp.alive, forced)) {
+        if (lanes != 0 && aligned && !converged(warp, group, lanes, warp.started, forced)) {
           group.patient = true;
           return true;
         }
@@ -227,7 +227,7 @@ bool Block::straight(Warp& warp, Group& group, int& instructions, bool forced) {
 }
 
 /// Whether all lanes that must take part are there. Lanes that are elsewhere and can still come are waited for; when they
-/// cannot, that is reported and the instruction goes on without them.
+/// cannot, also because their threads have ended, that is reported and the instruction goes on without them.
 bool Block::converged(Warp& warp, const Group& group, Mask lanes, Mask needed, bool forced) {
   const Mask missing = needed & ~lanes;
   if (missing == 0) return true;

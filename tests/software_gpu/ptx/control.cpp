@@ -36,6 +36,7 @@ void decode_trap(Builder& b) {
 }
 
 void decode_warp_barrier(Builder& b) {
+  b.take("sync");
   b.source(3, 0, 4);
   b.x.flow = Flow::convergent;
   b.x.execute = run_warp_barrier;
@@ -46,11 +47,8 @@ void decode_warp_barrier(Builder& b) {
 void decode_barrier(Builder& b) {
   b.take("cta");
   const bool aligned = b.take("aligned") || b.statement.opcode == "bar";
-  const std::size_t kind = b.take_one_of({"sync", "arrive", "red", "warp"});
-  if (kind == 3) {
-    b.take("sync");
-    return decode_warp_barrier(b);
-  }
+  if (b.take("warp")) return decode_warp_barrier(b);
+  const std::size_t kind = b.take_one_of({"sync", "arrive", "red"});
   b.x.flow = Flow::barrier;
   b.x.option = (aligned ? kBarrierAligned : 0) | (kind == 1 ? kBarrierArrive : 0);
   std::size_t first = 0, last = b.operands();

@@ -72,7 +72,14 @@ void FunctionParser::location() {
   const int line = reader_.peek().line;
   source_file_ = static_cast<int>(reader_.size_number());
   source_line_ = static_cast<int>(reader_.size_number());
-  if (reader_.peek().line == line) reader_.skip_line();
+  call_file_ = call_line_ = 0;
+  if (reader_.peek().line != line) return;
+  reader_.number();  // column
+  while (reader_.peek().line == line && reader_.peek().kind != Token::Kind::end) {
+    if (reader_.take().text != "inlined_at") continue;
+    call_file_ = static_cast<int>(reader_.size_number());
+    call_line_ = static_cast<int>(reader_.size_number());
+  }
 }
 
 void FunctionParser::registers() {
@@ -125,6 +132,8 @@ void FunctionParser::instruction() {
   statement.line = reader_.peek().line;
   statement.source_file = source_file_;
   statement.source_line = source_line_;
+  statement.call_file = call_file_;
+  statement.call_line = call_line_;
   const char* begin = reader_.peek().text.data();
   if (reader_.accept('@')) guard(statement);
   statement.opcode = reader_.expect_word("an instruction");

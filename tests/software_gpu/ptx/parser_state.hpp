@@ -74,7 +74,7 @@ class FunctionParser {
   const Module& module_;
   Function& function_;
   std::vector<Scope> scopes_{Scope{}};
-  int source_file_ = 0, source_line_ = 0;
+  int source_file_ = 0, source_line_ = 0, call_file_ = 0, call_line_ = 0;
 };
 
 /// `[.align n] .type name [dimensions] [= values]`, as far as the semicolon, comma or parenthesis that follows.

@@ -59,6 +59,7 @@ struct Statement {
   bool second_destination = false;
   int line = 0;                        ///< of the PTX text
   int source_file = 0, source_line = 0;  ///< of the program (.loc), 0: unknown
+  int call_file = 0, call_line = 0;      ///< where that was inlined, 0: it was not
   std::string text;                    ///< as written, for reports
 };
 

@@ -34,6 +34,7 @@ class Warp {
 
   Block& block;
   int index;
+  Mask started = 0;                  ///< lanes that have a thread
   Mask alive = 0;
   Mask parked = 0;                   ///< at a barrier
   std::vector<Group> groups;         ///< neither parked nor gone; lowest pc first

@@ -107,8 +107,8 @@ TEST(CublasLtMatmul, BiasBelongsToRows) {
   });
 }
 
-TEST(CublasLtMatmul, ReluTakesNaNForZero) {
-  expect_clean(schedule("random"), [] {
+TEST(CublasLtMatmul, ReluTakesNaNForZeroOrKeepsIt) {
+  const auto run = [](bool keeps_nan) {
     Matmul matmul({2, 1, 1, Element::fp32, Element::fp32});
     Array a(Element::fp32, Floats{kNaN, -3}), b(Element::fp32, Floats{1}), bias(Element::fp32, Floats{0, 5});
     matmul.set(CUBLASLT_MATMUL_DESC_EPILOGUE, std::uint32_t{CUBLASLT_EPILOGUE_RELU_BIAS});
@@ -116,8 +116,14 @@ TEST(CublasLtMatmul, ReluTakesNaNForZero) {
     const float one = 1, zero = 0;
     lt(cublasLtMatmul(matmul.handle, matmul.description, &one, a.get(), matmul.a_layout, b.get(), matmul.b_layout,
                       &zero, nullptr, nullptr, matmul.d.get(), matmul.d_layout, nullptr, nullptr, 0, nullptr));
-    require(matmul.d.values() == Floats{0, 2}, "max(NaN, 0) and max(5 - 3, 0)");
-  });
+    const Floats found = matmul.d.values();
+    require(keeps_nan ? std::isnan(found[0]) : found[0] == 0, "max(NaN, 0)");
+    require(found[1] == 2, "max(5 - 3, 0)");
+  };
+  expect_clean(schedule("random"), [&] { run(false); });
+  Environment keeping = schedule("random");
+  keeping["SOFTWARE_GPU_RELU_KEEPS_NAN"] = "1";
+  expect_clean(keeping, [&] { run(true); });
 }
 
 TEST(CublasLtMatmul, TheMaskOfTheForwardPassServesTheBackwardPass) {

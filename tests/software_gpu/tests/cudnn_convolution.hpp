@@ -14,7 +14,9 @@ struct Problem {
   Geometry geometry;
 
   std::int64_t response(std::int64_t extent) const {
-    return (extent + 2 * geometry.padding - geometry.dilation * (kernel - 1) - 1) / geometry.stride + 1;
+    return (extent + 2 * geometry.padding + geometry.more_after - geometry.dilation * (kernel - 1) - 1) /
+               geometry.stride +
+           1;
   }
   Dims image() const { return {images, channels, height, width}; }
   Dims filter() const { return {outputs, channels / groups, kernel, kernel}; }

@@ -26,7 +26,7 @@ TEST(CudnnConvolution, AllPassesAndTypes) {
 TEST(CudnnConvolution, StridesPaddingsDilationsGroups) {
   for (const Pass pass : kPasses) {
     expect_clean(schedule("random"), [pass] {
-      for (const Geometry& geometry : {Geometry{1, 0, 1}, {2, 1, 1}, {3, 2, 1}, {1, 2, 2}, {2, 0, 2}}) {
+      for (const Geometry& geometry : {Geometry{1, 0, 1}, {2, 1, 1}, {3, 2, 1}, {1, 2, 2}, {2, 0, 2}, {2, 0, 1, 2}}) {
         for (const std::int64_t groups : {1, 2, 4}) {
           run_and_check({pass, Element::fp16, Element::fp16, 2, 8, 7, 6, 4, 3, groups, geometry});
         }

@@ -56,6 +56,23 @@ TEST(CudnnFusion, ConvolutionBiasRelu) {
   });
 }
 
+TEST(CudnnFusion, OnlyTheStrictEngineKeepsNaN) {
+  expect_clean(schedule("random"), [] {
+    const Problem problem{Pass::forward, Element::fp16, Element::fp16, 1, 8, 1, 1, 8, 1, 1, {1, 0, 1}};
+    ConvolutionBiasRelu fused(problem);
+    call(cudaMemset(fused.bias.data.get(), 0xFF, 16));  // NaN
+    int strict = 0;
+    for (const DescriptorPtr& configuration : configurations(*fused.operations)) {
+      DescriptorPtr execution = plan(fused.handle, *configuration);
+      dnn(cudnnBackendExecute(fused.handle, execution->get(), fused.pack()->get()));
+      const bool keeps = has(notes(*configuration), CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP);
+      require(std::isnan(fused.y.data.values()[0]) == keeps, "as the note says");
+      strict += keeps ? 1 : 0;
+    }
+    require(strict == 1, "one engine has the note");
+  });
+}
+
 TEST(CudnnFusion, VirtualTensorsRoundToTheirType) {
   expect_clean(schedule("random"), [] {
     const Problem problem{Pass::forward, Element::fp16, Element::fp32, 1, 8, 1, 1, 8, 1, 1, {1, 0, 1}};
@@ -178,6 +195,9 @@ TEST(CudnnFusion, BroadcastTensorsComeSecond) {
     DescriptorPtr wrong = pointwise(CUDNN_POINTWISE_ADD, *bias, x.get(), *y);
     configurations(*graph(handle, {right.get()}));
     expect_not_covered(*graph(handle, {wrong.get()}));
+    ConvolutionBiasRelu fused({Pass::forward, Element::fp16, Element::fp16, 2, 8, 4, 4, 8});
+    DescriptorPtr bias_first = pointwise(CUDNN_POINTWISE_ADD, *fused.bias.descriptor, fused.sum.get(), *fused.biased);
+    expect_not_covered(*graph(fused.handle, {fused.convolution.get(), bias_first.get(), fused.relu.get()}));
   });
 }
 

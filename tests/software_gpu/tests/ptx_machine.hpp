@@ -37,7 +37,7 @@ inline void run(const std::string& name, dim3 grid, dim3 block, std::size_t dyna
   }));
 }
 
-/// Device memory of T, left to the process: these tests do not look for leaks.
+/// Device memory of T.
 template <class T>
 class Array {
  public:
@@ -46,6 +46,14 @@ class Array {
     std::memcpy(allocation_->bytes, values.data(), values.size() * sizeof(T));
     std::memset(allocation_->shadow, kInitialised, values.size() * sizeof(T));
   }
+  ~Array() {
+    const std::lock_guard lock(mutex());
+    if (allocation_->live) release(*allocation_);
+  }
+  Array(const Array&) = delete;
+  Array& operator=(const Array&) = delete;
+
+  Allocation& allocation() const { return *allocation_; }
   std::uint64_t address() const { return allocation_->base; }
   Argument argument() const { return testing::argument(address()); }
   /// What stands there, initialised or not.

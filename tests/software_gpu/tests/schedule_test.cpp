@@ -94,6 +94,20 @@ TEST(Schedule, ALoopOfQueriesEnds) {
   });
 }
 
+TEST(Schedule, StreamsPolledInTurnBothEnd) {
+  expect_clean([] {
+    std::string log;
+    Stream a, b;
+    append(a, log, '1');
+    append(b, log, '2');
+    for (bool done = false; !done;) {
+      const bool first = cudaStreamQuery(a) == cudaSuccess, second = cudaStreamQuery(b) == cudaSuccess;
+      done = first && second;
+    }
+    require(log.size() == 2, log);
+  });
+}
+
 TEST(Schedule, ALazyDeviceAnswersNotReadyFirst) {
   expect_clean(schedule("lazy"), [] {
     std::string log;
