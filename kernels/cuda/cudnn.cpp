@@ -45,9 +45,9 @@ bool is_among(cudnnBackendNumericalNote_t note, const std::vector<cudnnBackendNu
 
 /// The rules of cudnn.hpp, from what the engine says of itself.
 bool may_be_taken(const Descriptor& config, const ConvolutionShape& shape) {
-  const std::vector<Descriptor> engine = config.get_parts(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR);
-  const auto notes = engine.at(0).get_all<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
-                                                                       CUDNN_NUMERICAL_NOTE_TYPE_COUNT);
+  const Descriptor engine = config.get_part(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+  const auto notes =
+      engine.get_all<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT);
   for (const auto refused : {CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC, CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION,
                              CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS, CUDNN_NUMERICAL_NOTE_FFT,
                              CUDNN_NUMERICAL_NOTE_WINOGRAD, CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4,
@@ -83,7 +83,8 @@ std::unique_ptr<ConvolutionParts> try_proposal(OperationGraph& graph, Descriptor
   Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
   plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, handle());
   plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config);
-  if (!plan.finalize_if_supported()) return nullptr;
+  // A proposal may fail for many reasons (its kernel does not compile for this driver, say); the next one may not.
+  if (cudnnBackendFinalize(plan.raw()) != CUDNN_STATUS_SUCCESS) return nullptr;
   const auto workspace = plan.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
   if (workspace > static_cast<std::int64_t>(kLibraryWorkspaceBytes)) return nullptr;
   return std::unique_ptr<ConvolutionParts>(

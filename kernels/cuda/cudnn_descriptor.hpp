@@ -102,7 +102,15 @@ class Descriptor {
     values.resize(static_cast<std::size_t>(count));
     return values;
   }
-  /// The parts that the library made, descriptors of `type`.
+  /// The part of `type` that the library made.
+  Descriptor get_part(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type) const {
+    Descriptor part(type);
+    cudnnBackendDescriptor_t raw = part.raw();
+    std::int64_t count = 0;
+    MPDIST_CUDNN(cudnnBackendGetAttribute, raw_.get(), name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &raw);
+    return part;
+  }
+  /// All parts of `type` that the library made.
   std::vector<Descriptor> get_parts(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type) const {
     std::int64_t count = 0;
     MPDIST_CUDNN(cudnnBackendGetAttribute, raw_.get(), name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count, nullptr);

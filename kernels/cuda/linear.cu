@@ -121,7 +121,8 @@ void linear_backward(Stream& stream, const LinearBackward& a) {
       dweight(a.dweight, scratch);
   const std::size_t workspace =
       scratch.reserve(std::max({gradient.partial_bytes(), to_dx ? to_dx->workspace_bytes() : 0,
-                                to_dweight ? to_dweight->workspace_bytes() : 0}));
+                                to_dweight ? to_dweight->workspace_bytes() : 0}),
+                      kLibraryWorkspaceAlignment);
   scratch.open(stream);
   gradient.run(stream, scratch.at(workspace));
   const void* const operand = g.loaded(stream);

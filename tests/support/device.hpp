@@ -32,13 +32,26 @@ inline Pool& pool_under_test() {
   return device_under_test() == Device::cuda ? Pool::cuda() : Pool::host();
 }
 
-/// The one stream of a test program: kernels and the copies below run in the order in which the test calls them.
+/// The one stream of a test program: kernels and the copies below run in the order in which the test calls them. At the
+/// end of the program it goes, and with it all memory that nobody uses: what is left then is a leak.
 inline Stream& stream_under_test() {
-  static Stream stream(pool_under_test());
-  return stream;
+  struct Memory {
+    ~Memory() {
+      if (device_under_test() == Device::cpu) return;
+      Pool::cuda().trim();
+      Pool::pinned().trim();
+    }
+  };
+  struct Program {
+    Memory memory;
+    Stream stream{pool_under_test()};
+  };
+  static Program program;
+  return program.stream;
 }
 
-/// Results that kernels of stream_under_test() wrote to the host.
+/// Results that kernels of stream_under_test() wrote to the host. A test that reads none of them synchronizes before
+/// they go.
 template <class T>
 const HostArray<T>& arrived(const HostArray<T>& results) {
   stream_under_test().synchronize();

@@ -102,6 +102,7 @@ void expect_refusals(Run run, Tensor Step::*slot) {
     EXPECT_THROW(run(stream, a), InvalidArgument);
   }
   EXPECT_NO_THROW(run(stream, p.step(&inside, 1, saturated.data())));
+  stream.synchronize();
 }
 
 }  // namespace mpdist::test

@@ -25,6 +25,12 @@ std::uint8_t* shadow_of(const Allocation* a, const std::byte* p) {
   return a->shadow + (p - a->bytes);
 }
 
+bool all_initialised(const std::uint8_t* shadow, std::size_t bytes) {
+  std::uint8_t all = kInitialised;
+  for (std::size_t i = 0; i < bytes; ++i) all &= shadow[i];
+  return all != 0;
+}
+
 }  // namespace
 
 bool Operation::may_access(const Allocation& a, const void* p, std::string_view what) {
@@ -97,7 +103,8 @@ void Operation::copy(void* to, const void* from, std::size_t bytes) {
   const std::byte* const in = read(from, bytes, !to_device);
   const std::uint8_t* const in_shadow = shadow_of(source, in);
   std::vector<std::uint8_t> before;
-  if (to_device && in_shadow != nullptr) before.assign(in_shadow, in_shadow + bytes);
+  if (to_device && in_shadow != nullptr && !all_initialised(in_shadow, bytes))
+    before.assign(in_shadow, in_shadow + bytes);
   std::byte* const out = write(to, bytes);
   std::memmove(out, in, bytes);
   std::uint8_t* const out_shadow = shadow_of(target, out);

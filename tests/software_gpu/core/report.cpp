@@ -5,6 +5,9 @@
 
 #include <atomic>
 #include <cstdio>
+#include <functional>
+#include <map>
+#include <mutex>
 #include <utility>
 
 #include "tests/software_gpu/core/context.hpp"
@@ -12,7 +15,7 @@
 namespace software_gpu {
 namespace {
 
-constexpr int kPrinted = 8;
+constexpr int kPrinted = 8, kPrintedOfAKind = 3;
 std::atomic<int> reports{0};
 std::atomic<cudaError_t> error_of_context{cudaSuccess};
 
@@ -20,6 +23,17 @@ std::atomic<cudaError_t> error_of_context{cudaSuccess};
 void print(std::string line) {
   line = "software GPU: " + std::move(line) + "\n";
   (void)!::write(STDERR_FILENO, line.data(), line.size());
+}
+
+/// One defect in a loop must not hide another.
+bool to_be_printed(std::string_view kind) {
+  static auto* const kMutex = new std::mutex;
+  static auto* const kOfAKind = new std::map<std::string, int, std::less<>>;
+  static int printed = 0;
+  std::lock_guard lock(*kMutex);
+  if (printed == kPrinted || ++(*kOfAKind)[std::string(kind)] > kPrintedOfAKind) return false;
+  ++printed;
+  return true;
 }
 
 /// What a GPU's context becomes after the fault; cudaSuccess for what a GPU does not notice.
@@ -34,7 +48,8 @@ cudaError_t fault_of(std::string_view kind) {
 }  // namespace
 
 void report(std::string_view kind, const std::string& what) {
-  if (++reports <= kPrinted) print(std::string(kind) + ": " + what);
+  ++reports;
+  if (to_be_printed(kind)) print(std::string(kind) + ": " + what);
   if (const cudaError_t fault = fault_of(kind); fault != cudaSuccess) fail_context(fault);
 }
 

@@ -13,10 +13,11 @@ enum class Status : int {
   unsupported = 89,          ///< the program asked for something that the software GPU does not know
 };
 
-/// A defect of the program under test. Counted; the first 8 are printed, `software GPU: <kind>: <what>`, one line each
-/// on stderr. `kind` is one of the fixed words that the README lists. The program goes on and ends with Status::defect.
-/// Kinds that would fault on a GPU (out-of-bounds, use-after-free, illegal-address, misaligned, trap) make the context
-/// fail as CUDA's do: all later calls return the error and pending operations do not run.
+/// A defect of the program under test. Counted; the first 8 are printed, of each kind the first 3, one line each on
+/// stderr: `software GPU: <kind>: <what>`. `kind` is one of the fixed words that the README lists. The program goes on
+/// and ends with Status::defect. Kinds that would fault on a GPU (out-of-bounds, use-after-free, early-free,
+/// illegal-address, misaligned, trap) make the context fail as CUDA's do: all later calls return the error and pending
+/// operations do not run.
 void report(std::string_view kind, const std::string& what);
 
 /// Ends the process at once with Status::unsupported, naming `what`: the software GPU never guesses.

@@ -69,6 +69,9 @@ Object* inside(void* descriptor) {
   return object != nullptr && object->magic == Object::kMagic ? object : nullptr;
 }
 
+/// Whether the handle was created and not destroyed.
+bool is_live(cublasLtHandle_t handle);
+
 /// The element type of a matrix; ends the program for a type that the stand-in does not know.
 Element element_of(std::uint32_t type);
 

@@ -1,17 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handle, versions and names of statuses.
 #include <mutex>
+#include <set>
 
 #include "tests/software_gpu/core/report.hpp"
 #include "tests/software_gpu/core/settings.hpp"
 #include "tests/software_gpu/core/stream.hpp"
 #include "tests/software_gpu/cublaslt/descriptors.hpp"
 
-struct cublasLtContext {
-  int device;
-};
+struct cublasLtContext {};
 
 namespace software_gpu::cublaslt {
+namespace {
+
+std::set<cublasLtHandle_t>& live_handles() {
+  static auto* const handles = new std::set<cublasLtHandle_t>;
+  return *handles;
+}
+
+}  // namespace
+
+bool is_live(cublasLtHandle_t handle) {
+  return live_handles().contains(handle);
+}
 
 Element element_of(std::uint32_t type) {
   switch (type) {
@@ -42,13 +53,16 @@ extern "C" {
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
   std::lock_guard lock(mutex());
   if (handle == nullptr) return refuse(CUBLAS_STATUS_INVALID_VALUE, "cublasLtCreate: no result");
-  *handle = new cublasLtContext{current_device()};
+  *handle = new cublasLtContext;
+  live_handles().insert(*handle);
   return CUBLAS_STATUS_SUCCESS;
 }
 
 cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
   std::lock_guard lock(mutex());
-  if (handle == nullptr) return refuse(CUBLAS_STATUS_NOT_INITIALIZED, "cublasLtDestroy: no handle");
+  if (live_handles().erase(handle) == 0) {
+    return refuse(CUBLAS_STATUS_NOT_INITIALIZED, "cublasLtDestroy: no valid handle");
+  }
   delete handle;
   return CUBLAS_STATUS_SUCCESS;
 }

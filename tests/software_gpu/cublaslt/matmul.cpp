@@ -77,7 +77,7 @@ extern "C" cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmul
                                          const cublasLtMatmulAlgo_t* algo, void* workspace, size_t workspaceSizeInBytes,
                                          cudaStream_t stream) {
   std::lock_guard lock(mutex());
-  if (handle == nullptr) return refuse(CUBLAS_STATUS_NOT_INITIALIZED, "cublasLtMatmul: no handle");
+  if (!is_live(handle)) return refuse(CUBLAS_STATUS_NOT_INITIALIZED, "cublasLtMatmul: no valid handle");
   Problem problem;
   cublasStatus_t status = make_problem(description, Adesc, Bdesc, Cdesc, Ddesc, problem);
   if (status != CUBLAS_STATUS_SUCCESS) return status;

@@ -41,6 +41,7 @@ struct Pending {
   void publish(Operation& operation, const Placed& placed) const;
   void receive(Operation& operation, const Placed& placed) const;
   void collect(Operation& operation, const Placed& placed) const;
+  void leave_undefined(Operation& operation, const Call& call) const;
   std::string part_name(const Placed& placed, int from, int to) const;
 };
 
@@ -180,9 +181,19 @@ void Pending::collect(Operation& operation, const Placed& placed) const {
   }
 }
 
+/// After an abort nobody can say what has arrived, but the buffers count as written.
+void Pending::leave_undefined(Operation& operation, const Call& call) const {
+  const std::size_t parts = call.kind == Kind::all_gather ? static_cast<std::size_t>(communicator.size) : 1;
+  const std::size_t bytes = call.kind == Kind::send ? 0 : parts * call.count * bytes_of(call.type);
+  if (bytes > 0) operation.write(call.to, bytes);
+}
+
 void Pending::finish(Operation& operation) const {
-  if (communicator.aborted) return;
   for (const Placed& placed : calls) {
+    if (communicator.aborted) {
+      leave_undefined(operation, placed.call);
+      continue;
+    }
     if (placed.call.kind == Kind::receive) receive(operation, placed);
     if (!placed.call.is_message()) collect(operation, placed);
   }

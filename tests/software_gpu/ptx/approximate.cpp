@@ -1,20 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-// ex2, lg2, rcp, sqrt, rsqrt, sin, cos, tanh. The approximate ones are computed in FP64 and rounded once, so they are at
-// least as exact as the hardware's, whose error bounds the PTX manual gives; results may differ from it in the last bits.
+// ex2, lg2, rcp, sqrt, rsqrt, sin, cos, tanh. The approximate ones are computed in FP64 and rounded once, so they are
+// at least as exact as the hardware's, whose error bounds the PTX manual gives; results may differ from it in the last
+// bits.
 #include "tests/software_gpu/ptx/float_functions.hpp"
 #include "tests/software_gpu/ptx/half.hpp"
 
 namespace software_gpu::ptx {
 namespace {
 
-double ex2(double x) { return std::exp2(x); }
-double lg2(double x) { return std::log2(x); }
-double rcp(double x) { return 1.0 / x; }
-double rsqrt(double x) { return 1.0 / std::sqrt(x); }
-double square_root(double x) { return std::sqrt(x); }
-double sine(double x) { return std::sin(x); }
-double cosine(double x) { return std::cos(x); }
-double tangent(double x) { return std::tanh(x); }
+double ex2(double x) {
+  return std::exp2(x);
+}
+double lg2(double x) {
+  return std::log2(x);
+}
+double rcp(double x) {
+  return 1.0 / x;
+}
+double rsqrt(double x) {
+  return 1.0 / std::sqrt(x);
+}
+double square_root(double x) {
+  return std::sqrt(x);
+}
+double sine(double x) {
+  return std::sin(x);
+}
+double cosine(double x) {
+  return std::cos(x);
+}
+double tangent(double x) {
+  return std::tanh(x);
+}
 
 template <double (*kFunction)(double)>
 struct Single {
@@ -36,7 +53,9 @@ struct Reciprocal {
 struct ReciprocalUpper {
   static double apply(double x) {
     constexpr std::uint64_t kUpper = 0xFFFFFFFF00000000u;
-    const auto flushed = [](std::uint64_t bits) { return (bits & 0x7FF0000000000000u) == 0 ? bits & (1ull << 63) : bits; };
+    const auto flushed = [](std::uint64_t bits) {
+      return (bits & 0x7FF0000000000000u) == 0 ? bits & (1ull << 63) : bits;
+    };
     const std::uint64_t operand = flushed(std::bit_cast<std::uint64_t>(x) & kUpper);
     return std::bit_cast<double>(flushed(std::bit_cast<std::uint64_t>(1.0 / std::bit_cast<double>(operand)) & kUpper));
   }
@@ -64,13 +83,26 @@ template <double (*kFunction)(double)>
 void decode_approximate(Builder& b) {
   if (!b.take("approx")) b.fail("only .approx");
   switch (b.type()) {
-    case Type::f32: bind_modified<Single<kFunction>>(b); break;
-    case Type::f16: bind<Half<kFunction>>(b); break;
-    case Type::f16x2: bind<Pair<Half<kFunction>>>(b); break;
-    case Type::bf16: b.take("ftz"), bind<Bfloat<kFunction>>(b); break;
-    case Type::bf16x2: b.take("ftz"), bind<Pair<Bfloat<kFunction>>>(b); break;
-    case Type::f64: b.take("ftz"), bind<Double<kFunction>>(b); break;
-    default: b.fail("type");
+    case Type::f32:
+      bind_modified<Single<kFunction>>(b);
+      break;
+    case Type::f16:
+      bind<Half<kFunction>>(b);
+      break;
+    case Type::f16x2:
+      bind<Pair<Half<kFunction>>>(b);
+      break;
+    case Type::bf16:
+      b.take("ftz"), bind<Bfloat<kFunction>>(b);
+      break;
+    case Type::bf16x2:
+      b.take("ftz"), bind<Pair<Bfloat<kFunction>>>(b);
+      break;
+    case Type::f64:
+      b.take("ftz"), bind<Double<kFunction>>(b);
+      break;
+    default:
+      b.fail("type");
   }
   b.finish(2);
 }
@@ -101,10 +133,14 @@ void decode_rcp(Builder& b) {
 
 const std::vector<DecoderEntry>& approximate_decoders() {
   static const std::vector<DecoderEntry> table = {
-      {"ex2", decode_approximate<ex2>},     {"lg2", decode_approximate<lg2>},
-      {"rsqrt", decode_approximate<rsqrt>}, {"sin", decode_approximate<sine>},
-      {"cos", decode_approximate<cosine>},  {"tanh", decode_approximate<tangent>},
-      {"sqrt", decode_sqrt},                {"rcp", decode_rcp},
+      {"ex2", decode_approximate<ex2>},
+      {"lg2", decode_approximate<lg2>},
+      {"rsqrt", decode_approximate<rsqrt>},
+      {"sin", decode_approximate<sine>},
+      {"cos", decode_approximate<cosine>},
+      {"tanh", decode_approximate<tangent>},
+      {"sqrt", decode_sqrt},
+      {"rcp", decode_rcp},
   };
   return table;
 }

@@ -122,7 +122,8 @@ void Assembler::call(Frame& frame, const Statement& from) {
     if (operand.kind == Operand::Kind::name) name = operand.text;
   }
   const auto found = module_.functions.find(name);
-  if (found == module_.functions.end() || !found->second.defined) fail("call of " + (name.empty() ? "a pointer" : name));
+  if (found == module_.functions.end() || !found->second.defined)
+    fail("call of " + (name.empty() ? "a pointer" : name));
   if (frame.depth == kDeepestCall) fail("recursive call of " + name);
   std::uint32_t skip = kNone;
   if (from.guard >= 0) {  // those to whom the guard does not apply pass the call by

@@ -13,8 +13,8 @@
 
 namespace software_gpu::ptx {
 
-/// Turns an entry function into a kernel: places registers and variables, puts called functions in place of their calls,
-/// decodes every statement.
+/// Turns an entry function into a kernel: places registers and variables, puts called functions in place of their
+/// calls, decodes every statement.
 class Assembler final : public OperandResolver {
  public:
   /// `global_addresses`: of the module's variables, 0 for those that are not in global memory.
@@ -27,6 +27,7 @@ class Assembler final : public OperandResolver {
   std::uint32_t scratch(std::size_t width) override;
   std::size_t register_width(const Operand& operand) const override;
   bool in_local_memory(const Operand& operand) const override;
+  [[noreturn]] void fail(const std::string& what) const override;
 
  private:
   /// A function in place of one of its calls.
@@ -37,7 +38,7 @@ class Assembler final : public OperandResolver {
     std::vector<std::uint32_t> starts;     ///< index in the code of each statement, and of the end
     std::vector<std::pair<std::uint32_t, std::string>> branches;
     std::vector<std::pair<std::uint32_t, std::string>> indexed_branches;
-    std::vector<std::uint32_t> returns;    ///< branches to the end
+    std::vector<std::uint32_t> returns;  ///< branches to the end
     int depth = 0;
   };
 
@@ -57,7 +58,6 @@ class Assembler final : public OperandResolver {
   std::uint64_t shared_address(std::size_t variable);
   std::uint32_t special(int index);
   void finish();
-  [[noreturn]] void fail(const std::string& what) const;
 
   const Module& module_;
   const std::vector<std::uint64_t>& global_addresses_;

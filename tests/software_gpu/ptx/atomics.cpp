@@ -11,23 +11,44 @@
 namespace software_gpu::ptx {
 namespace {
 
-enum class Update : std::uint32_t { add, min, max, conjunction, disjunction, difference, exchange, compare, increment, decrement };
+enum class Update : std::uint32_t {
+  add,
+  min,
+  max,
+  conjunction,
+  disjunction,
+  difference,
+  exchange,
+  compare,
+  increment,
+  decrement
+};
 constexpr std::uint32_t kUpdateBits = 15, kFence = 16;
 
 template <class T>
 T updated(Update update, T old, T b, T c) {
   using U = std::make_unsigned_t<T>;
   switch (update) {
-    case Update::add: return static_cast<T>(static_cast<U>(old) + static_cast<U>(b));
-    case Update::min: return std::min(old, b);
-    case Update::max: return std::max(old, b);
-    case Update::conjunction: return old & b;
-    case Update::disjunction: return old | b;
-    case Update::difference: return old ^ b;
-    case Update::exchange: return b;
-    case Update::compare: return old == b ? c : old;
-    case Update::increment: return static_cast<U>(old) >= static_cast<U>(b) ? T{0} : static_cast<T>(old + 1);
-    default: return old == 0 || static_cast<U>(old) > static_cast<U>(b) ? b : static_cast<T>(old - 1);
+    case Update::add:
+      return static_cast<T>(static_cast<U>(old) + static_cast<U>(b));
+    case Update::min:
+      return std::min(old, b);
+    case Update::max:
+      return std::max(old, b);
+    case Update::conjunction:
+      return old & b;
+    case Update::disjunction:
+      return old | b;
+    case Update::difference:
+      return old ^ b;
+    case Update::exchange:
+      return b;
+    case Update::compare:
+      return old == b ? c : old;
+    case Update::increment:
+      return static_cast<U>(old) >= static_cast<U>(b) ? T{0} : static_cast<T>(old + 1);
+    default:
+      return old == 0 || static_cast<U>(old) > static_cast<U>(b) ? b : static_cast<T>(old - 1);
   }
 }
 
@@ -65,20 +86,23 @@ void run(Warp& warp, const Instruction& x, Mask mask) {
 
 template <class T>
 void run_float(Warp& warp, const Instruction& x, Mask mask) {
-  warp.block.launch.report("float-atomic", warp, std::countr_zero(mask), "its result depends on the order of the threads");
+  warp.block.launch.report("float-atomic", warp, std::countr_zero(mask),
+                           "its result depends on the order of the threads");
   const T* b = warp.lanes<T>(x.source[1]);
   for_each_atomic<T>(warp, x, mask, [&](int lane, T old) { return old + b[lane]; });
 }
 template <bool kPacked>
 void run_half(Warp& warp, const Instruction& x, Mask mask) {
   using T = std::conditional_t<kPacked, std::uint32_t, std::uint16_t>;
-  warp.block.launch.report("float-atomic", warp, std::countr_zero(mask), "its result depends on the order of the threads");
+  warp.block.launch.report("float-atomic", warp, std::countr_zero(mask),
+                           "its result depends on the order of the threads");
   const T* b = warp.lanes<T>(x.source[1]);
   const auto sum = [](std::uint32_t p, std::uint32_t q) {
     return float_to_half(half_to_float(static_cast<std::uint16_t>(p)) + half_to_float(static_cast<std::uint16_t>(q)));
   };
   for_each_atomic<T>(warp, x, mask, [&](int lane, T old) {
-    const std::uint32_t high = kPacked ? static_cast<std::uint32_t>(sum(std::uint32_t{old} >> 16, std::uint32_t{b[lane]} >> 16)) : 0;
+    const std::uint32_t high =
+        kPacked ? static_cast<std::uint32_t>(sum(std::uint32_t{old} >> 16, std::uint32_t{b[lane]} >> 16)) : 0;
     return static_cast<T>(high << 16 | sum(old, b[lane]));
   });
 }
@@ -86,26 +110,39 @@ void run_half(Warp& warp, const Instruction& x, Mask mask) {
 Handler pick(Builder& b, Update update) {
   const bool sum = update == Update::add;
   switch (b.type()) {
-    case Type::b16: return update == Update::compare ? run<std::uint16_t> : nullptr;
+    case Type::b16:
+      return update == Update::compare ? run<std::uint16_t> : nullptr;
     case Type::b32:
-    case Type::u32: return run<std::uint32_t>;
+    case Type::u32:
+      return run<std::uint32_t>;
     case Type::b64:
-    case Type::u64: return run<std::uint64_t>;
-    case Type::s32: return run<std::int32_t>;
-    case Type::s64: return run<std::int64_t>;
-    case Type::f32: return sum ? run_float<float> : nullptr;
-    case Type::f64: return sum ? run_float<double> : nullptr;
-    case Type::f16: return sum ? run_half<false> : nullptr;
-    case Type::f16x2: return sum ? run_half<true> : nullptr;
-    default: return nullptr;
+    case Type::u64:
+      return run<std::uint64_t>;
+    case Type::s32:
+      return run<std::int32_t>;
+    case Type::s64:
+      return run<std::int64_t>;
+    case Type::f32:
+      return sum ? run_float<float> : nullptr;
+    case Type::f64:
+      return sum ? run_float<double> : nullptr;
+    case Type::f16:
+      return sum ? run_half<false> : nullptr;
+    case Type::f16x2:
+      return sum ? run_half<true> : nullptr;
+    default:
+      return nullptr;
   }
 }
 
 void decode(Builder& b, bool returns) {
   for (const char* word : {"relaxed", "gpu", "cta", "sys", "noftz"}) b.take(word);
   const bool fence = b.take("acq_rel") || b.take("release") || b.take("acquire");
-  b.x.space = b.take("global") ? Space::global : b.take("shared") || b.take("shared::cta") ? Space::shared : Space::generic;
-  const auto update = static_cast<Update>(b.take_one_of({"add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec"}));
+  b.x.space = b.take("global")                            ? Space::global
+              : b.take("shared") || b.take("shared::cta") ? Space::shared
+                                                          : Space::generic;
+  const auto update =
+      static_cast<Update>(b.take_one_of({"add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec"}));
   b.x.option = static_cast<std::uint32_t>(update) | (fence ? kFence : 0);
   const std::size_t first = returns ? 1 : 0;
   const std::size_t width = bytes(b.type());
@@ -118,8 +155,12 @@ void decode(Builder& b, bool returns) {
   if (b.x.execute == nullptr) b.fail("type");
   b.finish(first + 2 + (compare ? 1 : 0));
 }
-void decode_atom(Builder& b) { decode(b, true); }
-void decode_red(Builder& b) { decode(b, false); }
+void decode_atom(Builder& b) {
+  decode(b, true);
+}
+void decode_red(Builder& b) {
+  decode(b, false);
+}
 
 }  // namespace
 

@@ -154,26 +154,36 @@ struct BitMask {
 template <template <class> class F>
 void bind_bits(Builder& b) {
   switch (bytes(b.type())) {
-    case 2: return bind<F<std::uint16_t>>(b);
-    case 4: return bind<F<U32>>(b);
-    case 8: return bind<F<U64>>(b);
-    default: b.fail("type");
+    case 2:
+      return bind<F<std::uint16_t>>(b);
+    case 4:
+      return bind<F<U32>>(b);
+    case 8:
+      return bind<F<U64>>(b);
+    default:
+      b.fail("type");
   }
 }
 template <template <class> class F>
 void bind_words(Builder& b) {
   switch (bytes(b.type())) {
-    case 4: return bind<F<U32>>(b);
-    case 8: return bind<F<U64>>(b);
-    default: b.fail("type");
+    case 4:
+      return bind<F<U32>>(b);
+    case 8:
+      return bind<F<U64>>(b);
+    default:
+      b.fail("type");
   }
 }
 template <template <class> class F>
 void bind_words_with_sign(Builder& b) {
   switch (b.type()) {
-    case Type::s32: return bind<F<std::int32_t>>(b);
-    case Type::s64: return bind<F<std::int64_t>>(b);
-    default: return bind_words<F>(b);
+    case Type::s32:
+      return bind<F<std::int32_t>>(b);
+    case Type::s64:
+      return bind<F<std::int64_t>>(b);
+    default:
+      return bind_words<F>(b);
   }
 }
 
@@ -182,7 +192,7 @@ template <Logic kLogic>
 void run_predicate(Warp& warp, const Instruction& x, Mask mask) {
   const Mask a = warp.predicate(x.source[0]) ^ ((x.option & 1) != 0 ? kAllLanes : 0);
   const Mask b = kLogic == Logic::negation ? 0 : warp.predicate(x.source[1]) ^ ((x.option & 2) != 0 ? kAllLanes : 0);
-  const Mask value = kLogic == Logic::conjunction ? a & b
+  const Mask value = kLogic == Logic::conjunction   ? a & b
                      : kLogic == Logic::disjunction ? a | b
                      : kLogic == Logic::difference  ? a ^ b
                                                     : ~a;
@@ -214,10 +224,17 @@ void decode_words(Builder& b) {
 }
 void decode_shr(Builder& b) {
   switch (b.type()) {
-    case Type::s16: bind<ShiftRight<std::int16_t>>(b); break;
-    case Type::s32: bind<ShiftRight<std::int32_t>>(b); break;
-    case Type::s64: bind<ShiftRight<std::int64_t>>(b); break;
-    default: bind_bits<ShiftRight>(b);
+    case Type::s16:
+      bind<ShiftRight<std::int16_t>>(b);
+      break;
+    case Type::s32:
+      bind<ShiftRight<std::int32_t>>(b);
+      break;
+    case Type::s64:
+      bind<ShiftRight<std::int64_t>>(b);
+      break;
+    default:
+      bind_bits<ShiftRight>(b);
   }
   b.finish(3);
 }

@@ -108,7 +108,9 @@ void Block::start(dim3 where, std::uint32_t number) {
   number_ = number;
   barrier_count_ = 0;
   instruction_limit_ = launch.instructions + kInstructionsOfABlock;
+  const std::uint32_t previous = interval_;
   interval_ = launch.intervals.begin({number_, 0, 0});
+  if (interval_ <= previous) shared_cells_.reset(shared_.size());  // the intervals began anew
   block_floor_ = barrier_floor_ = static_cast<Stamp>(interval_ << kIntervalShift);
   std::fill(shared_.begin(), shared_.end(), std::byte{0xFF});  // a NaN
   for (Barrier& barrier : barriers_) barrier = {};
@@ -163,7 +165,8 @@ void Block::turn(Warp& warp, int instructions) {
 /// Runs a group until it meets others, splits, stops, or its turn ends. False when no lanes are left in it.
 bool Block::straight(Warp& warp, Group& group, int& instructions, bool forced) {
   const std::vector<Instruction>& code = launch.kernel.code;
-  const auto others = std::find_if(warp.groups.begin(), warp.groups.end(), [&](const Group& g) { return g.pc > group.pc; });
+  const auto others =
+      std::find_if(warp.groups.begin(), warp.groups.end(), [&](const Group& g) { return g.pc > group.pc; });
   const std::uint32_t meeting = others == warp.groups.end() ? std::numeric_limits<std::uint32_t>::max() : others->pc;
   while (instructions-- > 0) {
     if (group.pc >= code.size()) {
@@ -175,50 +178,13 @@ bool Block::straight(Warp& warp, Group& group, int& instructions, bool forced) {
     if (x.guard != kNone) lanes &= x.guard_negated ? ~warp.predicate(x.guard) : warp.predicate(x.guard);
     warp.pc = group.pc;
     ++launch.instructions;
-    switch (x.flow) {
-      case Flow::next:
-        if (lanes != 0) x.execute(warp, x, lanes);
-        ++group.pc;
-        break;
-      case Flow::convergent:
-        if (lanes != 0) {
-          const Mask needed = warp.lanes<Mask>(x.source[3])[std::countr_zero(lanes)] & warp.started;
-          if (!converged(warp, group, lanes, needed, forced)) {
-            group.patient = true;
-            return true;
-          }
-          x.execute(warp, x, lanes);
-        }
-        ++group.pc;
-        break;
-      case Flow::branch:
-        if (lanes == group.lanes && warp.groups.empty()) {
-          group.pc = x.target;
-          break;
-        }
-        branch(warp, group, x, lanes);
-        return true;
-      case Flow::indexed_branch: indexed_branch(warp, group, x, lanes); return group.lanes != 0;
-      case Flow::exit:
-        leave(warp, lanes);
-        group.lanes &= ~lanes;
-        ++group.pc;
-        return group.lanes != 0;
-      case Flow::trap:
-        if (lanes != 0) launch.report("trap", warp, std::countr_zero(lanes));
-        leave(warp, lanes);
-        group.lanes &= ~lanes;
-        ++group.pc;
-        return group.lanes != 0;
-      case Flow::barrier: {
-        const bool aligned = (x.option & kBarrierAligned) != 0;
-        if (lanes != 0 && aligned && !converged(warp, group, lanes, warp.started, forced)) {
-          group.patient = true;
-          return true;
-        }
-        arrive(warp, group, x, lanes);
-        return group.lanes != 0;
-      }
+    if (x.flow == Flow::next) {
+      if (lanes != 0) x.execute(warp, x, lanes);
+      ++group.pc;
+    } else if (x.flow == Flow::branch && lanes == group.lanes && warp.groups.empty()) {
+      group.pc = x.target;
+    } else if (!divert(warp, group, x, lanes, forced)) {
+      return group.lanes != 0;
     }
     if (group.pc == meeting) return true;
     forced = false;
@@ -226,8 +192,44 @@ bool Block::straight(Warp& warp, Group& group, int& instructions, bool forced) {
   return true;
 }
 
-/// Whether all lanes that must take part are there. Lanes that are elsewhere and can still come are waited for; when they
-/// cannot, also because their threads have ended, that is reported and the instruction goes on without them.
+/// An instruction that is more than a step. False when the group must be chosen anew.
+bool Block::divert(Warp& warp, Group& group, const Instruction& x, Mask lanes, bool forced) {
+  if (x.flow == Flow::convergent || (x.flow == Flow::barrier && (x.option & kBarrierAligned) != 0)) {
+    const bool barrier = x.flow == Flow::barrier;
+    const Mask members = barrier || lanes == 0 ? kAllLanes : warp.lanes<Mask>(x.source[3])[std::countr_zero(lanes)];
+    if (lanes != 0 && !converged(warp, group, lanes, members & warp.started, forced)) {
+      group.patient = true;
+      return false;
+    }
+  }
+  switch (x.flow) {
+    case Flow::convergent:
+      if (lanes != 0) x.execute(warp, x, lanes);
+      ++group.pc;
+      return true;
+    case Flow::barrier:
+      arrive(warp, group, x, lanes);
+      return false;
+    case Flow::branch:
+      branch(warp, group, x, lanes);
+      return false;
+    case Flow::indexed_branch:
+      indexed_branch(warp, group, x, lanes);
+      return false;
+    case Flow::trap:
+      if (lanes != 0) launch.report("trap", warp, std::countr_zero(lanes));
+      break;
+    default:
+      break;
+  }
+  leave(warp, lanes);
+  group.lanes &= ~lanes;
+  ++group.pc;
+  return false;
+}
+
+/// Whether all lanes that must take part are there. Lanes that are elsewhere and can still come are waited for; when
+/// they cannot, also because their threads have ended, that is reported and the instruction goes on without them.
 bool Block::converged(Warp& warp, const Group& group, Mask lanes, Mask needed, bool forced) {
   const Mask missing = needed & ~lanes;
   if (missing == 0) return true;
@@ -261,7 +263,8 @@ void Block::indexed_branch(Warp& warp, Group& group, const Instruction& x, Mask 
     }
     rest &= ~same;
     if (index[lane] >= x.option) {
-      launch.report("illegal-branch", warp, lane, "index " + std::to_string(index[lane]) + " of " + std::to_string(x.option));
+      launch.report("illegal-branch", warp, lane,
+                    "index " + std::to_string(index[lane]) + " of " + std::to_string(x.option));
       leave(warp, same);
     } else {
       join_group(warp, launch.kernel.targets[x.target + index[lane]], same, false);

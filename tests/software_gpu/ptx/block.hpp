@@ -18,12 +18,12 @@ class Block {
   /// Runs the block at `position`; `number` counts the blocks of the launch in the order in which they run, from 1.
   void run(dim3 position, std::uint32_t number);
 
-  /// Checks an access of consecutive lanes to adjoining bytes and notes it. Returns where the bytes are, or null after a
-  /// report. `after`: the bytes that a write puts there.
+  /// Checks an access of consecutive lanes to adjoining bytes and notes it. Returns where the bytes are, or null after
+  /// a report. `after`: the bytes that a write puts there.
   struct Access {
     int lane = 0, lanes = 1;
     std::uint64_t address = 0;
-    std::size_t bytes = 4;        ///< a lane
+    std::size_t bytes = 4;  ///< a lane
     bool shared_address = false;
     AccessKind kind = AccessKind::read;
     const std::byte* after = nullptr;
@@ -58,6 +58,7 @@ class Block {
   Warp* choose();
   void turn(Warp& warp, int instructions);
   bool straight(Warp& warp, Group& group, int& instructions, bool forced);
+  bool divert(Warp& warp, Group& group, const Instruction& x, Mask lanes, bool forced);
   bool converged(Warp& warp, const Group& group, Mask lanes, Mask needed, bool forced);
   void branch(Warp& warp, Group& group, const Instruction& x, Mask lanes);
   void indexed_branch(Warp& warp, Group& group, const Instruction& x, Mask lanes);
@@ -82,7 +83,7 @@ class Block {
   std::array<Barrier, 16> barriers_;
   std::uint32_t number_ = 0;
   std::uint32_t barrier_count_ = 0;
-  std::uint32_t interval_ = 0;       ///< of warps that have not synchronised since the last barrier
+  std::uint32_t interval_ = 0;  ///< of warps that have not synchronised since the last barrier
   Stamp block_floor_ = 0, barrier_floor_ = 0;
   std::uint64_t instruction_limit_ = 0;
 };

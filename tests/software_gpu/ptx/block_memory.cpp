@@ -22,10 +22,14 @@ std::byte* Block::access(Warp& warp, Space space, const Access& wanted) {
     return nullptr;
   }
   switch (space) {
-    case Space::shared: return shared(warp, at);
-    case Space::local: return local(warp, at);
-    case Space::parameter: return parameter(warp, at);
-    default: return global(warp, at);
+    case Space::shared:
+      return shared(warp, at);
+    case Space::local:
+      return local(warp, at);
+    case Space::parameter:
+      return parameter(warp, at);
+    default:
+      return global(warp, at);
   }
 }
 
@@ -127,14 +131,14 @@ std::byte* Block::global(Warp& warp, const Access& at) {
     const std::size_t from = offset + static_cast<std::size_t>(done) * at.bytes;
     Access part = at;
     part.lane = at.lane + done;
-    part.lanes = at.shared_address ? at.lanes
-                                   : std::min(at.lanes - done, static_cast<int>((kPage - from % kPage) / at.bytes));
+    part.lanes =
+        at.shared_address ? at.lanes : std::min(at.lanes - done, static_cast<int>((kPage - from % kPage) / at.bytes));
     part.after = at.after == nullptr ? nullptr : at.after + static_cast<std::size_t>(done) * at.bytes;
     CellAccess cells = cell_access(warp, part, from % kPage, region->footprint.bytes + from);
     const Conflict conflict = note_access(region->page(from), cells, launch.intervals);
     if (conflict.earlier != 0) {
-      const bool same_block = conflict.earlier != kManyBlocks &&
-                              launch.intervals[conflict.earlier >> kIntervalShift].block == number_;
+      const bool same_block =
+          conflict.earlier != kManyBlocks && launch.intervals[conflict.earlier >> kIntervalShift].block == number_;
       report_conflict(same_block ? "thread-race" : "block-race", warp, part, conflict);
     }
     done += part.lanes;

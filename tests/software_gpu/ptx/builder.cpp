@@ -2,8 +2,7 @@
 #include "tests/software_gpu/ptx/builder.hpp"
 
 #include <algorithm>
-
-#include "tests/software_gpu/core/report.hpp"
+#include <cstdlib>
 
 namespace software_gpu::ptx {
 
@@ -34,7 +33,9 @@ std::size_t Builder::take_one_of(std::initializer_list<std::string_view> modifie
   fail("a modifier is missing");
 }
 
-Type Builder::type(std::size_t i) const { return i < types_.size() ? types_[i] : Type::none; }
+Type Builder::type(std::size_t i) const {
+  return i < types_.size() ? types_[i] : Type::none;
+}
 
 const Operand& Builder::operand(std::size_t i) const {
   if (i >= statement.operands.size()) fail("an operand is missing");
@@ -42,8 +43,8 @@ const Operand& Builder::operand(std::size_t i) const {
 }
 
 void Builder::destination(std::size_t i, std::size_t width) {
-  x.destination = operand(i).kind == Operand::Kind::sink ? resolver.scratch(width)
-                                                         : resolver.resolve(operand(i), width, true);
+  x.destination =
+      operand(i).kind == Operand::Kind::sink ? resolver.scratch(width) : resolver.resolve(operand(i), width, true);
 }
 
 void Builder::source(std::size_t to, std::size_t i, std::size_t width) {
@@ -54,7 +55,9 @@ void Builder::predicate_destination(std::size_t i) {
   x.destination = operand(i).kind == Operand::Kind::sink ? resolver.scratch(0) : resolver.resolve_predicate(operand(i));
 }
 
-void Builder::predicate_source(std::size_t to, std::size_t i) { x.source[to] = resolver.resolve_predicate(operand(i)); }
+void Builder::predicate_source(std::size_t to, std::size_t i) {
+  x.source[to] = resolver.resolve_predicate(operand(i));
+}
 
 std::size_t Builder::loose_source(std::size_t to, std::size_t i, std::size_t width) {
   const std::size_t actual = std::max(width, resolver.register_width(operand(i)));
@@ -98,7 +101,8 @@ void Builder::finish(std::size_t operand_count) {
 }
 
 void Builder::fail(const std::string& why) const {
-  unsupported("PTX line " + std::to_string(statement.line) + ": '" + statement.text + "' (" + why + ")");
+  resolver.fail("'" + statement.text + "' (" + why + ")");
+  std::abort();  // which compilers do not see of a virtual function that does not return
 }
 
 Decoder find_decoder(std::string_view opcode, Type type) {
@@ -114,8 +118,9 @@ Decoder find_decoder(std::string_view opcode, Type type) {
   } else if (is_float(type)) {
     if (const Decoder found = search(single_and_double_decoders())) return found;
   }
-  for (const auto* table : {&move_decoders(), &comparison_decoders(), &conversion_decoders(), &approximate_decoders(),
-                            &memory_decoders(), &atomic_decoders(), &exchange_decoders(), &control_decoders()}) {
+  for (const auto* table :
+       {&move_decoders(), &comparison_decoders(), &selection_decoders(), &carry_decoders(), &conversion_decoders(),
+        &approximate_decoders(), &memory_decoders(), &atomic_decoders(), &exchange_decoders(), &control_decoders()}) {
     if (const Decoder found = search(*table)) return found;
   }
   if (is_float(type)) return nullptr;

@@ -19,10 +19,12 @@ class OperandResolver {
   /// Offset of an operand of which `width` bytes a lane are used; with `exact`, registers must be as wide as that.
   virtual std::uint32_t resolve(const Operand& operand, std::size_t width, bool exact) = 0;
   virtual std::uint32_t resolve_predicate(const Operand& operand) = 0;
-  virtual std::uint32_t scratch(std::size_t width) = 0;  ///< a register that nobody reads
+  virtual std::uint32_t scratch(std::size_t width) = 0;                  ///< a register that nobody reads
   virtual std::size_t register_width(const Operand& operand) const = 0;  ///< 0 when it is no register
   /// Whether the operand names memory that belongs to a thread although it was declared as a parameter.
   virtual bool in_local_memory(const Operand& operand) const = 0;
+  /// Ends the process with Status::unsupported, naming the line of the statement and `what`.
+  [[noreturn]] virtual void fail(const std::string& what) const = 0;
 };
 
 /// One statement on its way to an instruction. A decoder takes the modifiers that it knows and says where operands go;
@@ -76,8 +78,10 @@ Decoder find_decoder(std::string_view opcode, Type type);
 const std::vector<DecoderEntry>& single_and_double_decoders();  ///< f32, f64
 const std::vector<DecoderEntry>& half_decoders();               ///< f16, bf16 and packed
 const std::vector<DecoderEntry>& integer_decoders();
+const std::vector<DecoderEntry>& carry_decoders();  ///< addc, subc, madc
 const std::vector<DecoderEntry>& bit_decoders();
 const std::vector<DecoderEntry>& comparison_decoders();
+const std::vector<DecoderEntry>& selection_decoders();
 const std::vector<DecoderEntry>& conversion_decoders();
 const std::vector<DecoderEntry>& approximate_decoders();
 const std::vector<DecoderEntry>& memory_decoders();

@@ -37,20 +37,34 @@ template <Relation kRelation, class T>
 bool holds(T a, T b) {
   const bool unordered = a != a || b != b;  // of integers: never
   switch (kRelation) {
-    case Relation::eq: return a == b;
-    case Relation::ne: return !unordered && a != b;
-    case Relation::lt: return a < b;
-    case Relation::le: return a <= b;
-    case Relation::gt: return a > b;
-    case Relation::ge: return a >= b;
-    case Relation::equ: return a == b || unordered;
-    case Relation::neu: return a != b;
-    case Relation::ltu: return !(a >= b);
-    case Relation::leu: return !(a > b);
-    case Relation::gtu: return !(a <= b);
-    case Relation::geu: return !(a < b);
-    case Relation::num: return !unordered;
-    default: return unordered;
+    case Relation::eq:
+      return a == b;
+    case Relation::ne:
+      return !unordered && a != b;
+    case Relation::lt:
+      return a < b;
+    case Relation::le:
+      return a <= b;
+    case Relation::gt:
+      return a > b;
+    case Relation::ge:
+      return a >= b;
+    case Relation::equ:
+      return a == b || unordered;
+    case Relation::neu:
+      return a != b;
+    case Relation::ltu:
+      return !(a >= b);
+    case Relation::leu:
+      return !(a > b);
+    case Relation::gtu:
+      return !(a <= b);
+    case Relation::geu:
+      return !(a < b);
+    case Relation::num:
+      return !unordered;
+    default:
+      return unordered;
   }
 }
 
@@ -71,9 +85,12 @@ Mask combined(const Warp& warp, const Instruction& x, Mask relation) {
   if ((x.option & kCombine) == 0) return relation;
   const Mask other = warp.predicate(x.source[2]) ^ ((x.option & kNegated) != 0 ? kAllLanes : 0);
   switch (x.option & kCombine) {
-    case 1: return relation & other;
-    case 2: return relation | other;
-    default: return relation ^ other;
+    case 1:
+      return relation & other;
+    case 2:
+      return relation | other;
+    default:
+      return relation ^ other;
   }
 }
 
@@ -135,35 +152,52 @@ Handler pick(std::size_t relation, std::index_sequence<I...>) {
 }
 /// Integers know the first six relations.
 template <class Use, class T>
-Handler pick_integer(std::size_t relation) { return pick<Use, Plain<T>>(relation, std::make_index_sequence<6>{}); }
+Handler pick_integer(std::size_t relation) {
+  return pick<Use, Plain<T>>(relation, std::make_index_sequence<6>{});
+}
 template <class Use, class Format>
-Handler pick_float(std::size_t relation) { return pick<Use, Format>(relation, std::make_index_sequence<14>{}); }
+Handler pick_float(std::size_t relation) {
+  return pick<Use, Format>(relation, std::make_index_sequence<14>{});
+}
 
 template <class Use, template <class> class UsePair>
 Handler pick_typed(Type type, bool ftz, std::size_t relation) {
   switch (type) {
     case Type::b16:
-    case Type::u16: return pick_integer<Use, std::uint16_t>(relation);
+    case Type::u16:
+      return pick_integer<Use, std::uint16_t>(relation);
     case Type::b32:
-    case Type::u32: return pick_integer<Use, std::uint32_t>(relation);
+    case Type::u32:
+      return pick_integer<Use, std::uint32_t>(relation);
     case Type::b64:
-    case Type::u64: return pick_integer<Use, std::uint64_t>(relation);
-    case Type::s16: return pick_integer<Use, std::int16_t>(relation);
-    case Type::s32: return pick_integer<Use, std::int32_t>(relation);
-    case Type::s64: return pick_integer<Use, std::int64_t>(relation);
-    case Type::f32: return ftz ? pick_float<Use, Flushed>(relation) : pick_float<Use, Plain<float>>(relation);
-    case Type::f64: return pick_float<Use, Plain<double>>(relation);
-    case Type::f16: return pick_float<Use, Fp16>(relation);
-    case Type::bf16: return pick_float<Use, Bf16>(relation);
-    case Type::f16x2: return pick_float<UsePair<Fp16>, Fp16>(relation);
-    case Type::bf16x2: return pick_float<UsePair<Bf16>, Bf16>(relation);
-    default: return nullptr;
+    case Type::u64:
+      return pick_integer<Use, std::uint64_t>(relation);
+    case Type::s16:
+      return pick_integer<Use, std::int16_t>(relation);
+    case Type::s32:
+      return pick_integer<Use, std::int32_t>(relation);
+    case Type::s64:
+      return pick_integer<Use, std::int64_t>(relation);
+    case Type::f32:
+      return ftz ? pick_float<Use, Flushed>(relation) : pick_float<Use, Plain<float>>(relation);
+    case Type::f64:
+      return pick_float<Use, Plain<double>>(relation);
+    case Type::f16:
+      return pick_float<Use, Fp16>(relation);
+    case Type::bf16:
+      return pick_float<Use, Bf16>(relation);
+    case Type::f16x2:
+      return pick_float<UsePair<Fp16>, Fp16>(relation);
+    case Type::bf16x2:
+      return pick_float<UsePair<Bf16>, Bf16>(relation);
+    default:
+      return nullptr;
   }
 }
 
 std::size_t take_relation(Builder& b) {
-  const std::size_t relation = b.take_one_of({"eq", "ne", "lt", "le", "gt", "ge", "equ", "neu", "ltu", "leu", "gtu", "geu",
-                                              "num", "nan", "lo", "ls", "hi", "hs"});
+  const std::size_t relation = b.take_one_of({"eq", "ne", "lt", "le", "gt", "ge", "equ", "neu", "ltu", "leu", "gtu",
+                                              "geu", "num", "nan", "lo", "ls", "hi", "hs"});
   return relation < 14 ? relation : relation - 14 + 2;  // lo, ls, hi, hs: lt, le, gt, ge without sign
 }
 
@@ -201,16 +235,22 @@ void decode_setp(Builder& b) {
 
 std::uint64_t truth_value(Builder& b, Type type) {
   switch (type) {
-    case Type::f32: return 0x3F800000u;
+    case Type::f32:
+      return 0x3F800000u;
     case Type::f16:
-    case Type::f16x2: return 0x3C00u;
+    case Type::f16x2:
+      return 0x3C00u;
     case Type::bf16:
-    case Type::bf16x2: return 0x3F80u;
+    case Type::bf16x2:
+      return 0x3F80u;
     case Type::u32:
-    case Type::s32: return b.type(1) == Type::f16x2 || b.type(1) == Type::bf16x2 ? 0xFFFFu : 0xFFFFFFFFu;
+    case Type::s32:
+      return b.type(1) == Type::f16x2 || b.type(1) == Type::bf16x2 ? 0xFFFFu : 0xFFFFFFFFu;
     case Type::u16:
-    case Type::s16: return 0xFFFFu;
-    default: b.fail("type of the result");
+    case Type::s16:
+      return 0xFFFFu;
+    default:
+      b.fail("type of the result");
   }
 }
 
@@ -228,82 +268,10 @@ void decode_set(Builder& b) {
   b.finish(3 + more);
 }
 
-enum class Kind { finite, infinite, number, notanumber, normal, subnormal };
-template <class T>
-bool is_kind(T value, Kind kind) {
-  switch (kind) {
-    case Kind::finite: return std::isfinite(value);
-    case Kind::infinite: return std::isinf(value);
-    case Kind::number: return !std::isnan(value);
-    case Kind::notanumber: return std::isnan(value);
-    case Kind::normal: return std::isnormal(value);
-    default: return std::fpclassify(value) == FP_SUBNORMAL;
-  }
-}
-template <class T>
-void run_testp(Warp& warp, const Instruction& x, Mask mask) {
-  const T* a = warp.lanes<T>(x.source[0]);
-  Mask result = 0;
-  for (int lane = 0; lane < kLanes; ++lane) result |= Mask{is_kind(a[lane], static_cast<Kind>(x.option))} << lane;
-  warp.set_predicate(x.destination, result, mask);
-}
-void decode_testp(Builder& b) {
-  b.x.option = static_cast<std::uint32_t>(
-      b.take_one_of({"finite", "infinite", "number", "notanumber", "normal", "subnormal"}));
-  b.x.execute = b.type() == Type::f64 ? run_testp<double> : run_testp<float>;
-  b.predicate_destination(0);
-  b.source(0, 1, bytes(b.type()));
-  b.finish(2);
-}
-
-template <class T>
-void run_selp(Warp& warp, const Instruction& x, Mask mask) {
-  const T *a = warp.lanes<T>(x.source[0]), *b = warp.lanes<T>(x.source[1]);
-  const Mask choice = warp.predicate(x.source[2]) ^ ((x.option & 1) != 0 ? kAllLanes : 0);
-  alignas(64) T result[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) result[lane] = (choice >> lane & 1) != 0 ? a[lane] : b[lane];
-  store_lanes(warp.lanes<T>(x.destination), result, mask);
-}
-void decode_selp(Builder& b) {
-  const std::size_t width = bytes(b.type());
-  b.x.execute = width == 2 ? run_selp<std::uint16_t> : width == 8 ? run_selp<std::uint64_t> : run_selp<std::uint32_t>;
-  b.destination(0, width);
-  b.source(0, 1, width);
-  b.source(1, 2, width);
-  b.predicate_source(2, 3);
-  b.x.option = b.operand(3).negated ? 1 : 0;
-  b.finish(4);
-}
-
-/// d = c >= 0 ? a : b
-template <class T, class C>
-struct Slct {
-  static T apply(T a, T b, C c) { return c >= 0 ? a : b; }
-};
-template <class C>
-void bind_slct(Builder& b) {
-  switch (bytes(b.type(0))) {
-    case 2: return bind<Slct<std::uint16_t, C>>(b);
-    case 4: return bind<Slct<std::uint32_t, C>>(b);
-    default: return bind<Slct<std::uint64_t, C>>(b);
-  }
-}
-void decode_slct(Builder& b) {
-  b.take("ftz");  // a negative subnormal number counts as -0, which is not below 0
-  if (b.type(1) == Type::f32) {
-    bind_slct<float>(b);
-  } else {
-    bind_slct<std::int32_t>(b);
-  }
-  b.finish(4);
-}
-
 }  // namespace
 
 const std::vector<DecoderEntry>& comparison_decoders() {
-  static const std::vector<DecoderEntry> table = {
-      {"setp", decode_setp}, {"set", decode_set}, {"testp", decode_testp}, {"selp", decode_selp}, {"slct", decode_slct},
-  };
+  static const std::vector<DecoderEntry> table = {{"setp", decode_setp}, {"set", decode_set}};
   return table;
 }
 

@@ -11,7 +11,9 @@ void run_warp_barrier(Warp& warp, const Instruction& x, Mask mask);
 namespace {
 
 void run_nothing(Warp&, const Instruction&, Mask) {}
-void run_fence(Warp& warp, const Instruction&, Mask) { warp.block.fence(); }
+void run_fence(Warp& warp, const Instruction&, Mask) {
+  warp.block.fence();
+}
 
 void decode_branch(Builder& b) {
   b.take("uni");
@@ -84,10 +86,10 @@ void decode_nothing(Builder& b) {
 
 const std::vector<DecoderEntry>& control_decoders() {
   static const std::vector<DecoderEntry> table = {
-      {"bra", decode_branch},     {"brx", decode_indexed_branch}, {"ret", decode_exit},
-      {"exit", decode_exit},      {"trap", decode_trap},          {"bar", decode_barrier},
-      {"barrier", decode_barrier}, {"membar", decode_fence},      {"fence", decode_fence},
-      {"prefetch", decode_nothing}, {"nanosleep", decode_nothing}, {"discard", decode_nothing},
+      {"bra", decode_branch},       {"brx", decode_indexed_branch}, {"ret", decode_exit},
+      {"exit", decode_exit},        {"trap", decode_trap},          {"bar", decode_barrier},
+      {"barrier", decode_barrier},  {"membar", decode_fence},       {"fence", decode_fence},
+      {"prefetch", decode_nothing}, {"nanosleep", decode_nothing},  {"discard", decode_nothing},
   };
   return table;
 }

@@ -22,10 +22,18 @@ constexpr bool kIsFloat = std::is_same_v<T, Fp16> || std::is_same_v<T, Bf16> || 
 // `option`: the rounding, whether to an integer value, and what else happens.
 constexpr std::uint32_t kRoundingBits = 7, kToInteger = 8, kFlush = 16, kSaturate = 32, kRelu = 64;
 
-double widen(Fp16 value) { return half_to_float(value.bits); }
-double widen(Bf16 value) { return bfloat_to_float(value.bits); }
-double widen(float value) { return value; }
-double widen(double value) { return value; }
+double widen(Fp16 value) {
+  return half_to_float(value.bits);
+}
+double widen(Bf16 value) {
+  return bfloat_to_float(value.bits);
+}
+double widen(float value) {
+  return value;
+}
+double widen(double value) {
+  return value;
+}
 
 template <class To>
 To narrow(double value, Rounding rounding) {
@@ -61,7 +69,8 @@ To float_to_integer(From from, std::uint32_t option) {
   }
   value = round_integral(value, static_cast<Rounding>(option & kRoundingBits));
   constexpr double kLow = static_cast<double>(std::numeric_limits<To>::min());
-  constexpr double kAbove = static_cast<double>(std::uint64_t{1} << (8 * sizeof(To) - 1)) * (std::is_signed_v<To> ? 1 : 2);
+  constexpr double kAbove =
+      static_cast<double>(std::uint64_t{1} << (8 * sizeof(To) - 1)) * (std::is_signed_v<To> ? 1 : 2);
   if (value <= kLow) return std::numeric_limits<To>::min();
   if (value >= kAbove) return std::numeric_limits<To>::max();
   return static_cast<To>(value);
@@ -90,10 +99,12 @@ To integer_to_integer(From from, std::uint32_t option) {
   if constexpr (std::is_signed_v<From>) {
     if (from < 0) {
       if constexpr (!std::is_signed_v<To>) return 0;
-      return static_cast<To>(std::max(static_cast<std::int64_t>(from), static_cast<std::int64_t>(std::numeric_limits<To>::min())));
+      return static_cast<To>(
+          std::max(static_cast<std::int64_t>(from), static_cast<std::int64_t>(std::numeric_limits<To>::min())));
     }
   }
-  return static_cast<To>(std::min(static_cast<std::uint64_t>(from), static_cast<std::uint64_t>(std::numeric_limits<To>::max())));
+  return static_cast<To>(
+      std::min(static_cast<std::uint64_t>(from), static_cast<std::uint64_t>(std::numeric_limits<To>::max())));
 }
 
 template <class To, class From>
@@ -123,36 +134,62 @@ void run(Warp& warp, const Instruction& x, Mask mask) {
 template <class To>
 Handler pick_source(Type from) {
   switch (from) {
-    case Type::u8: return run<To, std::uint8_t>;
-    case Type::s8: return run<To, std::int8_t>;
-    case Type::u16: return run<To, std::uint16_t>;
-    case Type::s16: return run<To, std::int16_t>;
-    case Type::u32: return run<To, std::uint32_t>;
-    case Type::s32: return run<To, std::int32_t>;
-    case Type::u64: return run<To, std::uint64_t>;
-    case Type::s64: return run<To, std::int64_t>;
-    case Type::f16: return run<To, Fp16>;
-    case Type::bf16: return run<To, Bf16>;
-    case Type::f32: return run<To, float>;
-    case Type::f64: return run<To, double>;
-    default: return nullptr;
+    case Type::u8:
+      return run<To, std::uint8_t>;
+    case Type::s8:
+      return run<To, std::int8_t>;
+    case Type::u16:
+      return run<To, std::uint16_t>;
+    case Type::s16:
+      return run<To, std::int16_t>;
+    case Type::u32:
+      return run<To, std::uint32_t>;
+    case Type::s32:
+      return run<To, std::int32_t>;
+    case Type::u64:
+      return run<To, std::uint64_t>;
+    case Type::s64:
+      return run<To, std::int64_t>;
+    case Type::f16:
+      return run<To, Fp16>;
+    case Type::bf16:
+      return run<To, Bf16>;
+    case Type::f32:
+      return run<To, float>;
+    case Type::f64:
+      return run<To, double>;
+    default:
+      return nullptr;
   }
 }
 Handler pick(Type to, Type from) {
   switch (to) {
-    case Type::u8: return pick_source<std::uint8_t>(from);
-    case Type::s8: return pick_source<std::int8_t>(from);
-    case Type::u16: return pick_source<std::uint16_t>(from);
-    case Type::s16: return pick_source<std::int16_t>(from);
-    case Type::u32: return pick_source<std::uint32_t>(from);
-    case Type::s32: return pick_source<std::int32_t>(from);
-    case Type::u64: return pick_source<std::uint64_t>(from);
-    case Type::s64: return pick_source<std::int64_t>(from);
-    case Type::f16: return pick_source<Fp16>(from);
-    case Type::bf16: return pick_source<Bf16>(from);
-    case Type::f32: return pick_source<float>(from);
-    case Type::f64: return pick_source<double>(from);
-    default: return nullptr;
+    case Type::u8:
+      return pick_source<std::uint8_t>(from);
+    case Type::s8:
+      return pick_source<std::int8_t>(from);
+    case Type::u16:
+      return pick_source<std::uint16_t>(from);
+    case Type::s16:
+      return pick_source<std::int16_t>(from);
+    case Type::u32:
+      return pick_source<std::uint32_t>(from);
+    case Type::s32:
+      return pick_source<std::int32_t>(from);
+    case Type::u64:
+      return pick_source<std::uint64_t>(from);
+    case Type::s64:
+      return pick_source<std::int64_t>(from);
+    case Type::f16:
+      return pick_source<Fp16>(from);
+    case Type::bf16:
+      return pick_source<Bf16>(from);
+    case Type::f32:
+      return pick_source<float>(from);
+    case Type::f64:
+      return pick_source<double>(from);
+    default:
+      return nullptr;
   }
 }
 
@@ -231,7 +268,9 @@ void run_pair(Warp& warp, const Instruction& x, Mask mask) {
   });
 }
 struct HalfPair {
-  static std::uint32_t apply(float high, float low) { return std::uint32_t{float_to_half(high)} << 16 | float_to_half(low); }
+  static std::uint32_t apply(float high, float low) {
+    return std::uint32_t{float_to_half(high)} << 16 | float_to_half(low);
+  }
 };
 struct BfloatPair {
   static std::uint32_t apply(float high, float low) {

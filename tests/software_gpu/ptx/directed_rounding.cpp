@@ -10,12 +10,18 @@ namespace {
 template <class T, DirectedOperation kOperation>
 T calculate(T a, T b, T c) {
   switch (kOperation) {
-    case DirectedOperation::add: return a + b;
-    case DirectedOperation::sub: return a - b;
-    case DirectedOperation::mul: return a * b;
-    case DirectedOperation::div: return a / b;
-    case DirectedOperation::sqrt: return std::sqrt(a);
-    default: return std::fma(a, b, c);
+    case DirectedOperation::add:
+      return a + b;
+    case DirectedOperation::sub:
+      return a - b;
+    case DirectedOperation::mul:
+      return a * b;
+    case DirectedOperation::div:
+      return a / b;
+    case DirectedOperation::sqrt:
+      return std::sqrt(a);
+    default:
+      return std::fma(a, b, c);
   }
 }
 
@@ -32,7 +38,8 @@ void run(Warp& warp, const Instruction& x, Mask mask) {
   };
   alignas(64) T result[kLanes] = {};
   std::fesetround(kModes[x.option & 3]);
-  for_each_lane(mask, [&](int lane) { result[lane] = calculate<T, kOperation>(read(0, lane), read(1, lane), read(2, lane)); });
+  for_each_lane(
+      mask, [&](int lane) { result[lane] = calculate<T, kOperation>(read(0, lane), read(1, lane), read(2, lane)); });
   std::fesetround(FE_TONEAREST);
   for (T& value : result) {
     if (ftz) value = flush(value);
@@ -44,12 +51,18 @@ void run(Warp& warp, const Instruction& x, Mask mask) {
 template <class T>
 Handler handler(DirectedOperation operation) {
   switch (operation) {
-    case DirectedOperation::add: return run<T, DirectedOperation::add>;
-    case DirectedOperation::sub: return run<T, DirectedOperation::sub>;
-    case DirectedOperation::mul: return run<T, DirectedOperation::mul>;
-    case DirectedOperation::div: return run<T, DirectedOperation::div>;
-    case DirectedOperation::sqrt: return run<T, DirectedOperation::sqrt>;
-    default: return run<T, DirectedOperation::fma>;
+    case DirectedOperation::add:
+      return run<T, DirectedOperation::add>;
+    case DirectedOperation::sub:
+      return run<T, DirectedOperation::sub>;
+    case DirectedOperation::mul:
+      return run<T, DirectedOperation::mul>;
+    case DirectedOperation::div:
+      return run<T, DirectedOperation::div>;
+    case DirectedOperation::sqrt:
+      return run<T, DirectedOperation::sqrt>;
+    default:
+      return run<T, DirectedOperation::fma>;
   }
 }
 

@@ -36,14 +36,23 @@ void run_shuffle(Warp& warp, const Instruction& x, Mask mask) {
     int from = lane;
     bool valid = false;
     switch (static_cast<Shuffle>(x.option)) {
-      case Shuffle::up: from = lane - delta, valid = from >= most; break;
-      case Shuffle::down: from = lane + delta, valid = from <= most; break;
-      case Shuffle::butterfly: from = lane ^ delta, valid = from <= most; break;
-      case Shuffle::index: from = least | (delta & ~segment), valid = from <= most; break;
+      case Shuffle::up:
+        from = lane - delta, valid = from >= most;
+        break;
+      case Shuffle::down:
+        from = lane + delta, valid = from <= most;
+        break;
+      case Shuffle::butterfly:
+        from = lane ^ delta, valid = from <= most;
+        break;
+      case Shuffle::index:
+        from = least | (delta & ~segment), valid = from <= most;
+        break;
     }
     if (!valid) from = lane;
     if ((mask >> from & 1) == 0) {
-      warp.block.launch.report("shuffle-mask", warp, lane, "reads lane " + std::to_string(from) + ", which does not take part");
+      warp.block.launch.report("shuffle-mask", warp, lane,
+                               "reads lane " + std::to_string(from) + ", which does not take part");
     }
     result[static_cast<std::size_t>(lane)] = value[static_cast<std::size_t>(from)];
     in_range |= Mask{valid} << lane;
@@ -72,10 +81,14 @@ void run_vote(Warp& warp, const Instruction& x, Mask mask) {
   const Mask negated = (x.option & 4) != 0 ? kAllLanes : 0;
   const Mask ballot = (warp.predicate(x.source[0]) ^ negated) & mask;
   switch (static_cast<Vote>(x.option & 3)) {
-    case Vote::all: return warp.set_predicate(x.destination, ballot == mask ? kAllLanes : 0, mask);
-    case Vote::any: return warp.set_predicate(x.destination, ballot != 0 ? kAllLanes : 0, mask);
-    case Vote::uniform: return warp.set_predicate(x.destination, ballot == mask || ballot == 0 ? kAllLanes : 0, mask);
-    default: break;
+    case Vote::all:
+      return warp.set_predicate(x.destination, ballot == mask ? kAllLanes : 0, mask);
+    case Vote::any:
+      return warp.set_predicate(x.destination, ballot != 0 ? kAllLanes : 0, mask);
+    case Vote::uniform:
+      return warp.set_predicate(x.destination, ballot == mask || ballot == 0 ? kAllLanes : 0, mask);
+    default:
+      break;
   }
   std::uint32_t* to = warp.lanes<std::uint32_t>(x.destination);
   for_each_lane(mask, [&](int lane) { to[lane] = ballot; });
@@ -137,11 +150,21 @@ void run_redux(Warp& warp, const Instruction& x, Mask mask) {
       case Reduction::add:
         sum = static_cast<T>(static_cast<std::uint32_t>(sum) + static_cast<std::uint32_t>(value[lane]));
         break;
-      case Reduction::min: sum = std::min(sum, value[lane]); break;
-      case Reduction::max: sum = std::max(sum, value[lane]); break;
-      case Reduction::conjunction: sum &= value[lane]; break;
-      case Reduction::disjunction: sum |= value[lane]; break;
-      case Reduction::difference: sum ^= value[lane]; break;
+      case Reduction::min:
+        sum = std::min(sum, value[lane]);
+        break;
+      case Reduction::max:
+        sum = std::max(sum, value[lane]);
+        break;
+      case Reduction::conjunction:
+        sum &= value[lane];
+        break;
+      case Reduction::disjunction:
+        sum |= value[lane];
+        break;
+      case Reduction::difference:
+        sum ^= value[lane];
+        break;
     }
   });
   T* to = warp.lanes<T>(x.destination);
@@ -178,8 +201,11 @@ void run_warp_barrier(Warp& warp, const Instruction& x, Mask mask) {
 
 const std::vector<DecoderEntry>& exchange_decoders() {
   static const std::vector<DecoderEntry> table = {
-      {"shfl", decode_shfl},   {"vote", decode_vote},
-      {"match", decode_match}, {"redux", decode_redux}, {"activemask", decode_activemask},
+      {"shfl", decode_shfl},
+      {"vote", decode_vote},
+      {"match", decode_match},
+      {"redux", decode_redux},
+      {"activemask", decode_activemask},
   };
   return table;
 }

@@ -12,15 +12,21 @@ namespace software_gpu::ptx {
 /// Arithmetic in FP32 gives this NaN whatever NaN went in; FP64 hands a NaN of its operands on.
 inline constexpr std::uint32_t kCanonicalNan = 0x7FFFFFFFu;
 
-inline float canonical(float value) { return value != value ? std::bit_cast<float>(kCanonicalNan) : value; }
-inline double canonical(double value) { return value; }
+inline float canonical(float value) {
+  return value != value ? std::bit_cast<float>(kCanonicalNan) : value;
+}
+inline double canonical(double value) {
+  return value;
+}
 
 /// `.ftz`: subnormal numbers count as zero of their sign.
 inline float flush(float value) {
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
   return (bits & 0x7F800000u) == 0 ? std::bit_cast<float>(bits & 0x80000000u) : value;
 }
-inline double flush(double value) { return value; }
+inline double flush(double value) {
+  return value;
+}
 
 /// `.sat`: clamped to [0, 1], NaN to 0.
 template <class T>

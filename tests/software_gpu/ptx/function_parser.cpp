@@ -8,10 +8,11 @@ namespace software_gpu::ptx {
 namespace {
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Special::count)> kSpecials = {
-    "%tid.x",        "%tid.y",        "%tid.z",        "%ntid.x",       "%ntid.y",   "%ntid.z",   "%ctaid.x",
-    "%ctaid.y",      "%ctaid.z",      "%nctaid.x",     "%nctaid.y",     "%nctaid.z", "%laneid",   "%warpid",
-    "%nwarpid",      "%gridid",       "%smid",         "%nsmid",        "%lanemask_eq", "%lanemask_lt", "%lanemask_le",
-    "%lanemask_gt",  "%lanemask_ge",  "%dynamic_smem_size", "%total_smem_size", "%clock", "%clock64", "%globaltimer"};
+    "%tid.x",           "%tid.y",       "%tid.z",       "%ntid.x",      "%ntid.y",      "%ntid.z",
+    "%ctaid.x",         "%ctaid.y",     "%ctaid.z",     "%nctaid.x",    "%nctaid.y",    "%nctaid.z",
+    "%laneid",          "%warpid",      "%nwarpid",     "%gridid",      "%smid",        "%nsmid",
+    "%lanemask_eq",     "%lanemask_lt", "%lanemask_le", "%lanemask_gt", "%lanemask_ge", "%dynamic_smem_size",
+    "%total_smem_size", "%clock",       "%clock64",     "%globaltimer"};
 
 }  // namespace
 

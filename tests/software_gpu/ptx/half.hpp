@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <bit>
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
 namespace software_gpu::ptx {
 
-// Conversions without branches, so that loops over 32 lanes vectorise. FP16 is IEEE 754 binary16, BF16 the upper half of
-// binary32. NaN becomes the canonical 0x7FFF.
+// Conversions without branches, so that loops over 32 lanes vectorise. FP16 is IEEE 754 binary16, BF16 the upper half
+// of binary32. NaN becomes the canonical 0x7FFF.
 
 inline float half_to_float(std::uint16_t half) {
   const std::uint32_t shifted = static_cast<std::uint32_t>(half & 0x7FFFu) << 13;
@@ -18,7 +18,8 @@ inline float half_to_float(std::uint16_t half) {
   bits += exponent == 0x0F800000u ? 0x38000000u : 0u;
   const float subnormal = std::bit_cast<float>(bits + 0x00800000u) - 0x1p-14f;
   const float magnitude = exponent == 0 ? subnormal : std::bit_cast<float>(bits);
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(magnitude) | static_cast<std::uint32_t>(half & 0x8000u) << 16);
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(magnitude) | static_cast<std::uint32_t>(half & 0x8000u)
+                                                                            << 16);
 }
 
 inline std::uint16_t float_to_half(float value) {
@@ -48,20 +49,26 @@ enum class Rounding : std::uint8_t { nearest, zero, down, up, away };
 
 inline double round_integral(double value, Rounding rounding) {
   switch (rounding) {
-    case Rounding::zero: return std::trunc(value);
-    case Rounding::down: return std::floor(value);
-    case Rounding::up: return std::ceil(value);
-    case Rounding::away: return std::round(value);
-    default: return std::nearbyint(value);
+    case Rounding::zero:
+      return std::trunc(value);
+    case Rounding::down:
+      return std::floor(value);
+    case Rounding::up:
+      return std::ceil(value);
+    case Rounding::away:
+      return std::round(value);
+    default:
+      return std::nearbyint(value);
   }
 }
 
-/// The value of a binary format with `digits` significant bits and least normal exponent `least` that `value` rounds to.
+/// The value of a binary format with `digits` significant bits and least normal exponent `least` that `value` rounds
+/// to.
 inline double round_to_format(double value, int digits, int least, double largest, Rounding rounding) {
   if (value == 0 || !std::isfinite(value)) return value;
   const int exponent = std::max(std::ilogb(value), least);
-  const double rounded = std::ldexp(round_integral(std::ldexp(value, digits - 1 - exponent), rounding),
-                                    exponent - digits + 1);
+  const double rounded =
+      std::ldexp(round_integral(std::ldexp(value, digits - 1 - exponent), rounding), exponent - digits + 1);
   if (std::fabs(rounded) <= largest) return rounded;
   const bool infinite = rounding == Rounding::nearest || rounding == Rounding::away ||
                         (rounding == Rounding::up && value > 0) || (rounding == Rounding::down && value < 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// f16, bf16 and packed pairs. A sum, difference or product is formed in FP32, whose 24 bits are at least 2p + 2 for both
-// formats, so that the second rounding is harmless (Figueroa 1995); fma goes through rounding to odd.
+// f16, bf16 and packed pairs. A sum, difference or product is formed in FP32, whose 24 bits are at least 2p + 2 for
+// both formats, so that the second rounding is harmless (Figueroa 1995); fma goes through rounding to odd.
 #include "tests/software_gpu/ptx/float_functions.hpp"
 #include "tests/software_gpu/ptx/half.hpp"
 
@@ -141,8 +141,12 @@ void decode(Builder& b) {
   bfloat ? bind_adjusted<Bf16, F<Bf16>>(b) : bind_adjusted<Fp16, F<Fp16>>(b);
   b.finish(kOperands);
 }
-void decode_min(Builder& b) { b.take("NaN") ? decode<MinNan, 3>(b) : decode<Min, 3>(b); }
-void decode_max(Builder& b) { b.take("NaN") ? decode<MaxNan, 3>(b) : decode<Max, 3>(b); }
+void decode_min(Builder& b) {
+  b.take("NaN") ? decode<MinNan, 3>(b) : decode<Min, 3>(b);
+}
+void decode_max(Builder& b) {
+  b.take("NaN") ? decode<MaxNan, 3>(b) : decode<Max, 3>(b);
+}
 
 }  // namespace
 

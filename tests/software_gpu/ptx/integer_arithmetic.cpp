@@ -3,6 +3,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "tests/software_gpu/ptx/carries.hpp"
 #include "tests/software_gpu/ptx/lanes.hpp"
 
 namespace software_gpu::ptx {
@@ -15,24 +16,38 @@ using Unsigned = std::make_unsigned_t<T>;
 template <class T>
 struct Twice;
 template <>
-struct Twice<std::int16_t> { using type = std::int32_t; };
+struct Twice<std::int16_t> {
+  using type = std::int32_t;
+};
 template <>
-struct Twice<std::uint16_t> { using type = std::uint32_t; };
+struct Twice<std::uint16_t> {
+  using type = std::uint32_t;
+};
 template <>
-struct Twice<std::int32_t> { using type = std::int64_t; };
+struct Twice<std::int32_t> {
+  using type = std::int64_t;
+};
 template <>
-struct Twice<std::uint32_t> { using type = std::uint64_t; };
+struct Twice<std::uint32_t> {
+  using type = std::uint64_t;
+};
 template <>
-struct Twice<std::int64_t> { using type = Int128; };
+struct Twice<std::int64_t> {
+  using type = Int128;
+};
 template <>
-struct Twice<std::uint64_t> { using type = Uint128; };
+struct Twice<std::uint64_t> {
+  using type = Uint128;
+};
 template <class T>
 using Wide = typename Twice<T>::type;
 
 // Sums and products wrap around: they are formed without sign, in 64 bits, since a product of 16-bit numbers would
 // be promoted to int.
 template <class T>
-T wrap(std::uint64_t value) { return static_cast<T>(value); }
+T wrap(std::uint64_t value) {
+  return static_cast<T>(value);
+}
 
 template <class T>
 struct Add {
@@ -158,22 +173,32 @@ struct Dp4a {
 template <template <class> class F>
 void bind_typed(Builder& b) {
   switch (b.type()) {
-    case Type::s16: return bind<F<std::int16_t>>(b);
-    case Type::u16: return bind<F<std::uint16_t>>(b);
-    case Type::s32: return bind<F<std::int32_t>>(b);
-    case Type::u32: return bind<F<std::uint32_t>>(b);
-    case Type::s64: return bind<F<std::int64_t>>(b);
-    case Type::u64: return bind<F<std::uint64_t>>(b);
-    default: b.fail("type");
+    case Type::s16:
+      return bind<F<std::int16_t>>(b);
+    case Type::u16:
+      return bind<F<std::uint16_t>>(b);
+    case Type::s32:
+      return bind<F<std::int32_t>>(b);
+    case Type::u32:
+      return bind<F<std::uint32_t>>(b);
+    case Type::s64:
+      return bind<F<std::int64_t>>(b);
+    case Type::u64:
+      return bind<F<std::uint64_t>>(b);
+    default:
+      b.fail("type");
   }
 }
 /// For instructions whose result is twice as wide, or that have 32 bits only.
 template <template <class> class F, bool kOnly32>
 void bind_narrow(Builder& b) {
   switch (b.type()) {
-    case Type::s32: return bind<F<std::int32_t>>(b);
-    case Type::u32: return bind<F<std::uint32_t>>(b);
-    default: break;
+    case Type::s32:
+      return bind<F<std::int32_t>>(b);
+    case Type::u32:
+      return bind<F<std::uint32_t>>(b);
+    default:
+      break;
   }
   if constexpr (!kOnly32) {
     if (b.type() == Type::s16) return bind<F<std::int16_t>>(b);
@@ -188,47 +213,6 @@ void decode(Builder& b) {
   b.finish(kOperands);
 }
 
-// Carries. CC.CF is one flag a lane, kept as the predicate at kCarry.
-constexpr std::uint32_t kCarryIn = 1, kCarryOut = 2, kSubtract = 4, kHigh = 8;
-
-template <class T>
-void run_carry(Warp& warp, const Instruction& x, Mask mask) {
-  using Pair = Wide<T>;
-  const bool product = x.source[2] != kNone;
-  const std::uint32_t option = x.option;
-  T* to = warp.lanes<T>(x.destination);
-  Mask& flags = warp.predicate(kCarry);
-  for_each_lane(mask, [&](int lane) {
-    T left = warp.lanes<T>(x.source[0])[lane];
-    T right = warp.lanes<T>(x.source[1])[lane];
-    if (product) {
-      left = (option & kHigh) != 0 ? MulHigh<T>::apply(left, right) : MulLow<T>::apply(left, right);
-      right = warp.lanes<T>(x.source[2])[lane];
-    }
-    const T carry = (option & kCarryIn) != 0 ? flags >> lane & 1 : 0;
-    Pair sum = 0;
-    bool out = false;
-    if ((option & kSubtract) != 0) {
-      sum = Pair{left} - Pair{right} - carry;
-      out = Pair{left} < Pair{right} + carry;
-    } else {
-      sum = Pair{left} + Pair{right} + carry;
-      out = sum >> (8 * sizeof(T)) != 0;
-    }
-    to[lane] = static_cast<T>(sum);
-    if ((option & kCarryOut) != 0) flags = (flags & ~(Mask{1} << lane)) | Mask{out} << lane;
-  });
-}
-
-void bind_carry(Builder& b, std::uint32_t option, std::size_t operand_count) {
-  const std::size_t width = bytes(b.type());
-  if (width < 4 || is_float(b.type())) b.fail("type");
-  b.x.option = option;
-  b.x.execute = width == 8 ? run_carry<std::uint64_t> : run_carry<std::uint32_t>;
-  b.destination(0, width);
-  for (std::size_t i = 1; i < operand_count; ++i) b.source(i - 1, i, width);
-  b.finish(operand_count);
-}
 void decode_add(Builder& b) {
   if (b.take("cc")) return bind_carry(b, kCarryOut, 3);
   b.take("sat") ? bind<AddSaturated>(b) : bind_typed<Add>(b);
@@ -239,18 +223,16 @@ void decode_sub(Builder& b) {
   b.take("sat") ? bind<SubSaturated>(b) : bind_typed<Sub>(b);
   b.finish(3);
 }
-void decode_addc(Builder& b) { bind_carry(b, kCarryIn | (b.take("cc") ? kCarryOut : 0), 3); }
-void decode_subc(Builder& b) { bind_carry(b, kCarryIn | kSubtract | (b.take("cc") ? kCarryOut : 0), 3); }
-void decode_madc(Builder& b) {
-  const std::uint32_t high = b.take_one_of({"lo", "hi"}) == 1 ? kHigh : 0;
-  if (is_signed(b.type()) && high != 0) b.fail("a signed upper half with carry");
-  bind_carry(b, kCarryIn | high | (b.take("cc") ? kCarryOut : 0), 4);
-}
 void decode_mul(Builder& b) {
   switch (b.take_one_of({"lo", "hi", "wide"})) {
-    case 0: bind_typed<MulLow>(b); break;
-    case 1: bind_typed<MulHigh>(b); break;
-    default: bind_narrow<MulWide, false>(b);
+    case 0:
+      bind_typed<MulLow>(b);
+      break;
+    case 1:
+      bind_typed<MulHigh>(b);
+      break;
+    default:
+      bind_narrow<MulWide, false>(b);
   }
   b.finish(3);
 }
@@ -291,11 +273,10 @@ void decode_dp4a(Builder& b) {
 
 const std::vector<DecoderEntry>& integer_decoders() {
   static const std::vector<DecoderEntry> table = {
-      {"add", decode_add},       {"sub", decode_sub},       {"addc", decode_addc},   {"subc", decode_subc},
-      {"mul", decode_mul},       {"mad", decode_mad},       {"madc", decode_madc},   {"mul24", decode_mul24},
-      {"mad24", decode_mad24},   {"div", decode<Div, 3>},   {"rem", decode<Rem, 3>}, {"min", decode<Min, 3>},
-      {"max", decode<Max, 3>},   {"neg", decode<Neg, 2>},   {"abs", decode<Abs, 2>}, {"sad", decode<Sad, 4>},
-      {"dp4a", decode_dp4a},
+      {"add", decode_add},     {"sub", decode_sub},     {"mul", decode_mul},     {"mad", decode_mad},
+      {"mul24", decode_mul24}, {"mad24", decode_mad24}, {"div", decode<Div, 3>}, {"rem", decode<Rem, 3>},
+      {"min", decode<Min, 3>}, {"max", decode<Max, 3>}, {"neg", decode<Neg, 2>}, {"abs", decode<Abs, 2>},
+      {"sad", decode<Sad, 4>}, {"dp4a", decode_dp4a},
   };
   return table;
 }

@@ -40,17 +40,17 @@ struct Instruction {
   Flow flow = Flow::next;
   Space space = Space::generic;
   bool guard_negated = false;
-  std::uint8_t width = 0;         ///< of memory accesses: bytes of one element
+  std::uint8_t width = 0;           ///< of memory accesses: bytes of one element
   std::uint8_t register_width = 0;  ///< bytes of a lane where the register may be wider than the type
-  std::uint8_t elements = 1;      ///< of vectors
-  std::uint8_t address_width = 8;  ///< bytes of a lane of the address's register
+  std::uint8_t elements = 1;        ///< of vectors
+  std::uint8_t address_width = 8;   ///< bytes of a lane of the address's register
   std::uint32_t guard = kNone;
   std::uint32_t destination = kNone, second_destination = kNone;
   std::array<std::uint32_t, 4> source = {kNone, kNone, kNone, kNone};
   std::array<std::uint32_t, 8> vector = {};
-  std::int64_t offset = 0;        ///< of an address
-  std::uint32_t target = 0;       ///< of a branch; first of the targets of an indexed branch
-  std::uint32_t option = 0;       ///< what the handler makes of it
+  std::int64_t offset = 0;   ///< of an address
+  std::uint32_t target = 0;  ///< of a branch; first of the targets of an indexed branch
+  std::uint32_t option = 0;  ///< what the handler makes of it
 };
 
 struct Origin {
@@ -75,19 +75,20 @@ namespace software_gpu {
 
 /// A kernel ready to run.
 struct Kernel {
-  std::string name;                        ///< mangled
-  std::string label;                       ///< for reports, without namespaces and arguments
+  std::string name;   ///< mangled
+  std::string label;  ///< for reports, without namespaces and arguments
   std::vector<ptx::KernelParameter> parameters;
   std::size_t parameter_bytes = 0;
-  std::size_t shared_bytes = 0;            ///< static
-  std::size_t local_bytes = 0;             ///< a thread
-  std::size_t register_bytes = 0;          ///< a warp
+  std::size_t shared_bytes = 0;    ///< static
+  std::size_t local_bytes = 0;     ///< a thread
+  std::size_t register_bytes = 0;  ///< a warp
   std::size_t max_threads = 1024;
   std::vector<ptx::Instruction> code;
-  std::vector<ptx::Origin> origins;        ///< as many
-  std::vector<std::uint32_t> targets;      ///< of indexed branches
+  std::vector<ptx::Origin> origins;    ///< as many
+  std::vector<std::uint32_t> targets;  ///< of indexed branches
   std::vector<ptx::Constant> constants;
-  std::vector<std::uint32_t> specials = std::vector<std::uint32_t>(static_cast<std::size_t>(ptx::Special::count), ptx::kNone);
+  std::vector<std::uint32_t> specials =
+      std::vector<std::uint32_t>(static_cast<std::size_t>(ptx::Special::count), ptx::kNone);
 };
 
 }  // namespace software_gpu

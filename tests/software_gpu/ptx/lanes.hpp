@@ -37,7 +37,9 @@ struct Elementwise;
 
 template <class F, class D, class... S>
 struct Elementwise<F, D (*)(S...)> {
-  static void run(Warp& warp, const Instruction& x, Mask mask) { apply(warp, x, mask, std::index_sequence_for<S...>{}); }
+  static void run(Warp& warp, const Instruction& x, Mask mask) {
+    apply(warp, x, mask, std::index_sequence_for<S...>{});
+  }
   static void bind(Builder& builder) {
     builder.x.execute = &run;
     builder.destination(0, sizeof(D));

@@ -13,6 +13,15 @@
 #include "tests/software_gpu/ptx/module.hpp"
 
 namespace software_gpu::ptx {
+namespace {
+
+/// Pages of earlier launches: to allocate them each time costs more than to fill them.
+std::vector<std::unique_ptr<Cells>>& spare_pages() {
+  static auto* const pages = new std::vector<std::unique_ptr<Cells>>;  // launches may run while the process ends
+  return *pages;
+}
+
+}  // namespace
 
 Region::Region(Allocation& owner, const Footprint& marks)
     : allocation(&owner),
@@ -21,12 +30,24 @@ Region::Region(Allocation& owner, const Footprint& marks)
       end(owner.base + owner.size),
       pages((owner.size >> kPageShift) + 1) {}
 
-Cells& Region::page(std::size_t offset) {
+Region::~Region() {
+  for (const std::size_t i : used_) spare_pages().push_back(std::move(pages[i]));
+}
+
+void Region::forget() {
+  for (const std::size_t i : used_) pages[i]->reset(std::size_t{1} << kPageShift);
+}
+
+Cells& Region::add_page(std::size_t offset) {
   auto& page = pages[offset >> kPageShift];
-  if (page == nullptr) {
+  if (spare_pages().empty()) {
     page = std::make_unique<Cells>();
-    page->reset(std::size_t{1} << kPageShift);
+  } else {
+    page = std::move(spare_pages().back());
+    spare_pages().pop_back();
   }
+  page->reset(std::size_t{1} << kPageShift);
+  used_.push_back(offset >> kPageShift);
   return *page;
 }
 
@@ -45,7 +66,8 @@ Launch::Launch(Operation& owner, const Kernel& code, dim3 grid_size, dim3 block_
   if (arguments.size() != code.parameters.size()) unsupported("number of arguments of " + code.name);
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const KernelParameter& parameter = code.parameters[i];
-    std::memcpy(parameters.data() + parameter.offset, arguments[i].data(), std::min(arguments[i].size(), parameter.bytes));
+    std::memcpy(parameters.data() + parameter.offset, arguments[i].data(),
+                std::min(arguments[i].size(), parameter.bytes));
   }
 }
 
@@ -64,7 +86,7 @@ void Launch::run() {
 void Launch::restart_intervals() {
   intervals.restart();
   for (const auto& region : regions_) {
-    for (auto& page : region->pages) page.reset();
+    region->forget();
   }
 }
 
@@ -73,8 +95,8 @@ void Launch::report(std::string_view kind, const Warp& warp, int lane, const std
   const Origin& origin = kernel.origins[warp.pc];
   const dim3& at = warp.block.position;
   const auto number = [](unsigned value) { return std::to_string(value); };
-  std::string what = kernel.label + ", block (" + number(at.x) + ", " + number(at.y) + ", " + number(at.z) + ") thread " +
-                     std::to_string(warp.index * kLanes + lane);
+  std::string what = kernel.label + ", block (" + number(at.x) + ", " + number(at.y) + ", " + number(at.z) +
+                     ") thread " + std::to_string(warp.index * kLanes + lane);
   if (!origin.source.empty()) what += ", " + origin.source;
   what += ", PTX line " + std::to_string(origin.line) + ": " + origin.text;
   if (!more.empty()) what += " " + more;
@@ -84,7 +106,8 @@ void Launch::report(std::string_view kind, const Warp& warp, int lane, const std
 Region* Launch::find_region(const Warp& warp, int lane, std::uint64_t address, std::size_t bytes) {
   const auto fits = [&](const Region& region) { return address >= region.begin && address < region.end; };
   if (last_ == nullptr || !fits(*last_)) {
-    const auto known = std::find_if(regions_.begin(), regions_.end(), [&](const auto& region) { return fits(*region); });
+    const auto known =
+        std::find_if(regions_.begin(), regions_.end(), [&](const auto& region) { return fits(*region); });
     if (known != regions_.end()) {
       last_ = known->get();
     } else {
@@ -114,7 +137,9 @@ namespace {
 std::uint64_t executed = 0;
 }
 
-std::uint64_t executed_warp_instructions() { return executed; }
+std::uint64_t executed_warp_instructions() {
+  return executed;
+}
 
 void run_kernel(Operation& operation, const Kernel& kernel, dim3 grid, dim3 block, std::size_t dynamic_shared,
                 const std::vector<std::vector<std::byte>>& arguments) {

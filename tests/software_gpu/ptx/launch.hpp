@@ -25,13 +25,25 @@ struct Region {
   static constexpr int kPageShift = 12;
 
   Region(Allocation& allocation, const Footprint& marks);
+  ~Region();
+  Region(const Region&) = delete;
+  Region& operator=(const Region&) = delete;
 
   Allocation* allocation;
   Footprint footprint;
   std::uint64_t begin, end;
   std::vector<std::unique_ptr<Cells>> pages;
 
-  Cells& page(std::size_t offset);
+  Cells& page(std::size_t offset) {
+    auto& page = pages[offset >> kPageShift];
+    return page != nullptr ? *page : add_page(offset);
+  }
+  /// Nobody has touched anything.
+  void forget();
+
+ private:
+  Cells& add_page(std::size_t offset);
+  std::vector<std::size_t> used_;  ///< indices in pages
 };
 
 /// One launch of a kernel: what all its blocks share.
@@ -51,7 +63,7 @@ class Launch {
   Operation& operation;
   const Kernel& kernel;
   dim3 grid, block;
-  std::size_t threads;            ///< a block
+  std::size_t threads;  ///< a block
   std::size_t shared_bytes;
   std::size_t dynamic_shared_bytes;
   std::vector<std::byte> parameters;

@@ -6,7 +6,9 @@
 namespace software_gpu::ptx {
 namespace {
 
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '$' || c == '%'; }
+bool is_word(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '$' || c == '%';
+}
 
 class Lexer {
  public:
@@ -84,6 +86,8 @@ class Lexer {
 
 }  // namespace
 
-std::vector<Token> tokenize(std::string_view text, const std::string& file) { return Lexer(text, file).run(); }
+std::vector<Token> tokenize(std::string_view text, const std::string& file) {
+  return Lexer(text, file).run();
+}
 
 }  // namespace software_gpu::ptx

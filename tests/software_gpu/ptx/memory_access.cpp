@@ -135,7 +135,8 @@ void store(Warp& warp, const Instruction& x, Mask mask) {
 /// A kernel parameter at a known place: the same for all lanes, and nothing to check but its end.
 template <class M, class R>
 void load_parameter(Warp& warp, const Instruction& x, Mask mask) {
-  const auto at = static_cast<std::size_t>(*warp.lanes<std::uint64_t>(x.source[0]) + static_cast<std::uint64_t>(x.offset));
+  const auto at =
+      static_cast<std::size_t>(*warp.lanes<std::uint64_t>(x.source[0]) + static_cast<std::uint64_t>(x.offset));
   const std::size_t size = x.elements * sizeof(M);
   const auto& parameters = warp.block.launch.parameters;
   if (at + size > parameters.size()) return warp.block.launch.report("out-of-bounds", warp, 0, "(kernel parameters)");
@@ -151,9 +152,12 @@ enum class Action { load, store, load_parameter };
 template <class M, class R>
 Handler pick_action(Action action) {
   switch (action) {
-    case Action::load: return load<M, R>;
-    case Action::store: return store<M, R>;
-    default: return load_parameter<M, R>;
+    case Action::load:
+      return load<M, R>;
+    case Action::store:
+      return store<M, R>;
+    default:
+      return load_parameter<M, R>;
   }
 }
 template <class M>
@@ -165,30 +169,58 @@ Handler pick_register(Action action, std::size_t register_width) {
     case 4:
       if constexpr (sizeof(M) <= 4) return pick_action<M, std::uint32_t>(action);
       return nullptr;
-    case 8: return pick_action<M, std::uint64_t>(action);
-    default: return nullptr;
+    case 8:
+      return pick_action<M, std::uint64_t>(action);
+    default:
+      return nullptr;
   }
 }
 Handler pick(Action action, Type type, std::size_t register_width) {
   switch (type) {
-    case Type::s8: return pick_register<std::int8_t>(action, register_width);
-    case Type::s16: return pick_register<std::int16_t>(action, register_width);
-    case Type::s32: return pick_register<std::int32_t>(action, register_width);
-    default: break;
+    case Type::s8:
+      return pick_register<std::int8_t>(action, register_width);
+    case Type::s16:
+      return pick_register<std::int16_t>(action, register_width);
+    case Type::s32:
+      return pick_register<std::int32_t>(action, register_width);
+    default:
+      break;
   }
   switch (bytes(type)) {
-    case 1: return pick_register<std::uint8_t>(action, register_width);
-    case 2: return pick_register<std::uint16_t>(action, register_width);
-    case 4: return pick_register<std::uint32_t>(action, register_width);
-    default: return pick_register<std::uint64_t>(action, register_width);
+    case 1:
+      return pick_register<std::uint8_t>(action, register_width);
+    case 2:
+      return pick_register<std::uint16_t>(action, register_width);
+    case 4:
+      return pick_register<std::uint32_t>(action, register_width);
+    default:
+      return pick_register<std::uint64_t>(action, register_width);
   }
 }
 
 /// Cache hints, weak and volatile accesses change nothing here; ordered ones would.
 void take_hints(Builder& b) {
-  for (const char* hint : {"ca", "cg", "cs", "lu", "cv", "wb", "wt", "nc", "volatile", "weak", "L1::no_allocate",
-                           "L1::evict_last", "L1::evict_first", "L1::evict_normal", "L1::evict_unchanged",
-                           "L2::64B", "L2::128B", "L2::256B", "L2::evict_last", "L2::evict_first", "L2::evict_normal"}) {
+  for (const char* hint : {"ca",
+                           "cg",
+                           "cs",
+                           "lu",
+                           "cv",
+                           "wb",
+                           "wt",
+                           "nc",
+                           "volatile",
+                           "weak",
+                           "L1::no_allocate",
+                           "L1::evict_last",
+                           "L1::evict_first",
+                           "L1::evict_normal",
+                           "L1::evict_unchanged",
+                           "L2::64B",
+                           "L2::128B",
+                           "L2::256B",
+                           "L2::evict_last",
+                           "L2::evict_first",
+                           "L2::evict_normal"}) {
     b.take(hint);
   }
   // A relaxed access of the program's own scope counts as a plain one; races with it are reported all the same.
@@ -226,8 +258,12 @@ void decode(Builder& b, Action action, std::size_t address_operand, std::size_t 
   if (b.x.execute == nullptr || elements * bytes(b.type()) > 32) b.fail("type");
   b.finish(2);
 }
-void decode_load(Builder& b) { decode(b, Action::load, 1, 0); }
-void decode_store(Builder& b) { decode(b, Action::store, 0, 1); }
+void decode_load(Builder& b) {
+  decode(b, Action::load, 1, 0);
+}
+void decode_store(Builder& b) {
+  decode(b, Action::store, 0, 1);
+}
 
 }  // namespace
 

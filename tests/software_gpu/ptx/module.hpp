@@ -14,11 +14,11 @@ namespace software_gpu {
 struct Kernel;
 
 struct LaunchLimits {
-  std::size_t max_threads = 1024;       ///< a block, by __launch_bounds__
-  std::size_t static_shared = 0;        ///< bytes
+  std::size_t max_threads = 1024;  ///< a block, by __launch_bounds__
+  std::size_t static_shared = 0;   ///< bytes
   std::size_t parameter_bytes = 0;
-  std::size_t local_bytes = 0;          ///< a thread
-  std::size_t registers = 0;            ///< an estimate, from the values that live together
+  std::size_t local_bytes = 0;  ///< a thread
+  std::size_t registers = 0;    ///< an estimate, from the values that live together
 };
 
 /// Adds the kernels of a PTX text. `file` is for messages. A kernel that is already there stays as it is. Ends the

@@ -84,10 +84,17 @@ void decode_mov(Builder& b) {
     b.x.execute = bytes(b.type()) == 8 ? run_clock<std::uint64_t> : run_clock<std::uint32_t>;
   } else {
     switch (bytes(b.type())) {
-      case 2: bind<Move<std::uint16_t>>(b); break;
-      case 4: bind<Move<std::uint32_t>>(b); break;
-      case 8: bind<Move<std::uint64_t>>(b); break;
-      default: b.fail("type");
+      case 2:
+        bind<Move<std::uint16_t>>(b);
+        break;
+      case 4:
+        bind<Move<std::uint32_t>>(b);
+        break;
+      case 8:
+        bind<Move<std::uint64_t>>(b);
+        break;
+      default:
+        b.fail("type");
     }
   }
   b.finish(2);

@@ -57,9 +57,11 @@ std::uint32_t Assembler::resolve(const Operand& operand, std::size_t width, bool
       return frame_->registers[static_cast<std::size_t>(operand.index)];
     }
     case Operand::Kind::special:
-      if (width != 4 || operand.index >= static_cast<int>(Special::clock)) fail("special register in " + statement_->text);
+      if (width != 4 || operand.index >= static_cast<int>(Special::clock))
+        fail("special register in " + statement_->text);
       return special(operand.index);
-    case Operand::Kind::constant: return constant(operand.bits, width);
+    case Operand::Kind::constant:
+      return constant(operand.bits, width);
     case Operand::Kind::local: {
       const auto address = frame_->addresses[static_cast<std::size_t>(operand.index)];
       return constant(address + static_cast<std::uint64_t>(operand.offset), width);
@@ -75,7 +77,8 @@ std::uint32_t Assembler::resolve(const Operand& operand, std::size_t width, bool
       dynamic_alignment_ = std::max(dynamic_alignment_, variable.alignment);
       return dynamic_shared_address(width, operand.offset);
     }
-    default: fail("operand of " + statement_->text);
+    default:
+      fail("operand of " + statement_->text);
   }
 }
 

@@ -158,6 +158,8 @@ Variable parse_variable(TokenReader& reader, Space space) {
   return variable;
 }
 
-Module parse(std::string_view text, const std::string& file) { return ModuleParser(text, file).run(); }
+Module parse(std::string_view text, const std::string& file) {
+  return ModuleParser(text, file).run();
+}
 
 }  // namespace software_gpu::ptx

@@ -8,8 +8,8 @@
 
 namespace software_gpu::ptx {
 
-/// Parses a module as nvcc 12.4 to 13.x and clang write it. Names are resolved by scope; opcodes and modifiers are kept as
-/// words for the assembler. Throws ParseError with file and line.
+/// Parses a module as nvcc 12.4 to 13.x and clang write it. Names are resolved by scope; opcodes and modifiers are kept
+/// as words for the assembler. Throws ParseError with file and line.
 Module parse(std::string_view text, const std::string& file);
 
 }  // namespace software_gpu::ptx

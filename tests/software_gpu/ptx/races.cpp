@@ -93,8 +93,8 @@ bool same_value(const CellAccess& access, std::size_t at, std::size_t granule) {
 }
 
 /// One granule, decided exactly. Returns the stamp that conflicts, or 0.
-Conflict note_granule(Stamp& write, Stamp& read, Stamp me, const CellAccess& access, std::size_t at, std::size_t granule,
-                      const Intervals& intervals) {
+Conflict note_granule(Stamp& write, Stamp& read, Stamp me, const CellAccess& access, std::size_t at,
+                      std::size_t granule, const Intervals& intervals) {
   Conflict conflict;
   if (write < access.oldest) write = 0;
   if (read < access.oldest) read = 0;
@@ -159,10 +159,14 @@ bool quick_write(Stamp* write, Stamp* read, const CellAccess& access) {
 bool quick(Stamp* write, Stamp* read, const CellAccess& access, std::size_t granules) {
   const bool reading = access.kind == AccessKind::read;
   switch (granules) {
-    case 1: return reading ? quick_read<1>(write, read, access) : quick_write<1>(write, read, access);
-    case 2: return reading ? quick_read<2>(write, read, access) : quick_write<2>(write, read, access);
-    case 4: return reading ? quick_read<4>(write, read, access) : quick_write<4>(write, read, access);
-    default: return false;
+    case 1:
+      return reading ? quick_read<1>(write, read, access) : quick_write<1>(write, read, access);
+    case 2:
+      return reading ? quick_read<2>(write, read, access) : quick_write<2>(write, read, access);
+    case 4:
+      return reading ? quick_read<4>(write, read, access) : quick_write<4>(write, read, access);
+    default:
+      return false;
   }
 }
 
@@ -201,8 +205,8 @@ Conflict note_access(Cells& cells, const CellAccess& access, const Intervals& in
   for (int lane = 0; lane < access.lanes; ++lane) {
     for (std::size_t i = 0; i < granules; ++i) {
       const std::size_t at = (access.shared_address ? 0 : static_cast<std::size_t>(lane) * granules) + i;
-      Conflict conflict = note_granule(write[at], read[at], access.stamp + static_cast<Stamp>(lane), access, at * granule,
-                                       granule, intervals);
+      Conflict conflict = note_granule(write[at], read[at], access.stamp + static_cast<Stamp>(lane), access,
+                                       at * granule, granule, intervals);
       conflict.lane = lane;
       if (first.earlier == 0) first = conflict;
     }

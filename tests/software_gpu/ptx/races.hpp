@@ -8,13 +8,13 @@
 namespace software_gpu::ptx {
 
 /// Who touched some bytes last: thread of the block (10 bits), flags, and the interval in which it did (20 bits). An
-/// interval is a stretch of a launch in which nothing orders the accesses of different threads; intervals are numbered as
-/// they begin, and blocks run one after the other, so those of one block stand together. 0: nobody.
+/// interval is a stretch of a launch in which nothing orders the accesses of different threads; intervals are numbered
+/// as they begin, and blocks run one after the other, so those of one block stand together. 0: nobody.
 using Stamp = std::uint32_t;
 inline constexpr Stamp kThreadBits = 0x3FF;
-inline constexpr Stamp kManyLanes = 0x400;    ///< of reads: by several lanes of one warp
-inline constexpr Stamp kManyWarps = 0x800;    ///< of reads: by several warps of one block
-inline constexpr Stamp kAtomic = 0x800;       ///< of writes
+inline constexpr Stamp kManyLanes = 0x400;  ///< of reads: by several lanes of one warp
+inline constexpr Stamp kManyWarps = 0x800;  ///< of reads: by several warps of one block
+inline constexpr Stamp kAtomic = 0x800;     ///< of writes
 inline constexpr int kIntervalShift = 12;
 inline constexpr Stamp kManyBlocks = ~Stamp{0};  ///< of reads
 inline constexpr std::uint32_t kLastInterval = (1u << (32 - kIntervalShift)) - 2;
@@ -79,10 +79,10 @@ enum class AccessKind : std::uint8_t { read, write, atomic };
 
 /// Consecutive lanes that access adjoining bytes of one Cells.
 struct CellAccess {
-  std::size_t offset = 0;       ///< in bytes, of the first lane
-  std::size_t bytes = 0;        ///< a lane
+  std::size_t offset = 0;  ///< in bytes, of the first lane
+  std::size_t bytes = 0;   ///< a lane
   int lanes = 1;
-  Stamp stamp = 0;              ///< of the first lane; the others follow
+  Stamp stamp = 0;  ///< of the first lane; the others follow
   AccessKind kind = AccessKind::read;
   bool shared_address = false;  ///< all lanes read the bytes of the first
   Stamp block_floor = 0;        ///< stamps of this block ...

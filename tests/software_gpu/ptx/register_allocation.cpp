@@ -107,8 +107,8 @@ std::vector<std::uint32_t> allocate_registers(const Function& function, std::uin
     if (lives[i].used()) order.push_back(i);
   }
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return lives[a].first < lives[b].first; });
-  std::map<std::uint32_t, std::vector<std::uint32_t>> free;   // by size
-  std::multimap<std::size_t, std::size_t> active;             // by last statement
+  std::map<std::uint32_t, std::vector<std::uint32_t>> free;  // by size
+  std::multimap<std::size_t, std::size_t> active;            // by last statement
   std::vector<std::uint32_t> offsets(lives.size(), kNone);
   std::uint32_t next = (first + 63) / 64 * 64;
   for (const std::size_t i : order) {

@@ -16,16 +16,42 @@ struct Variable {
   Space space = Space::generic;
   std::size_t bytes = 0;
   std::size_t alignment = 1;
-  bool dynamic = false;             ///< `.extern .shared x[]`: as large as the launch says
-  bool external = false;            ///< declared here, defined elsewhere
-  std::vector<std::byte> initial;   ///< the rest is zero
+  bool dynamic = false;            ///< `.extern .shared x[]`: as large as the launch says
+  bool external = false;           ///< declared here, defined elsewhere
+  std::vector<std::byte> initial;  ///< the rest is zero
 };
 
 /// Registers that the hardware fills.
 enum class Special : std::uint8_t {
-  tid_x, tid_y, tid_z, ntid_x, ntid_y, ntid_z, ctaid_x, ctaid_y, ctaid_z, nctaid_x, nctaid_y, nctaid_z,
-  laneid, warpid, nwarpid, gridid, smid, nsmid, lanemask_eq, lanemask_lt, lanemask_le, lanemask_gt, lanemask_ge,
-  dynamic_smem_size, total_smem_size, clock, clock64, globaltimer, count
+  tid_x,
+  tid_y,
+  tid_z,
+  ntid_x,
+  ntid_y,
+  ntid_z,
+  ctaid_x,
+  ctaid_y,
+  ctaid_z,
+  nctaid_x,
+  nctaid_y,
+  nctaid_z,
+  laneid,
+  warpid,
+  nwarpid,
+  gridid,
+  smid,
+  nsmid,
+  lanemask_eq,
+  lanemask_lt,
+  lanemask_le,
+  lanemask_gt,
+  lanemask_ge,
+  dynamic_smem_size,
+  total_smem_size,
+  clock,
+  clock64,
+  globaltimer,
+  count
 };
 
 struct Operand {
@@ -40,9 +66,9 @@ struct Operand {
     sink       ///< `_`
   };
   Kind kind = Kind::sink;
-  bool negated = false;    ///< `!p`
-  bool address = false;    ///< in brackets
-  bool real = false;       ///< a floating-point constant, `0f` or `0d`
+  bool negated = false;  ///< `!p`
+  bool address = false;  ///< in brackets
+  bool real = false;     ///< a floating-point constant, `0f` or `0d`
   int index = 0;
   std::uint64_t bits = 0;
   std::int64_t offset = 0;  ///< in bytes, of an address
@@ -55,12 +81,12 @@ struct Statement {
   std::vector<std::string> modifiers;  ///< "rn", "f32"
   int guard = -1;                      ///< index in Function::registers
   bool guard_negated = false;
-  std::vector<Operand> operands;       ///< in the order written; the second destination of `p|q` counts
+  std::vector<Operand> operands;  ///< in the order written; the second destination of `p|q` counts
   bool second_destination = false;
-  int line = 0;                        ///< of the PTX text
+  int line = 0;                          ///< of the PTX text
   int source_file = 0, source_line = 0;  ///< of the program (.loc), 0: unknown
   int call_file = 0, call_line = 0;      ///< where that was inlined, 0: it was not
-  std::string text;                    ///< as written, for reports
+  std::string text;                      ///< as written, for reports
 };
 
 struct Function {

@@ -8,7 +8,9 @@ namespace software_gpu::ptx {
 
 TokenReader::TokenReader(std::string_view text, const std::string& file) : file_(file), tokens_(tokenize(text, file)) {}
 
-const Token& TokenReader::peek(std::size_t ahead) const { return tokens_[std::min(at_ + ahead, tokens_.size() - 1)]; }
+const Token& TokenReader::peek(std::size_t ahead) const {
+  return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
+}
 
 Token TokenReader::take() {
   const Token token = peek();
@@ -62,7 +64,9 @@ std::uint64_t TokenReader::number(bool* real) {
   return negative ? -value : value;
 }
 
-std::size_t TokenReader::size_number() { return number(); }
+std::size_t TokenReader::size_number() {
+  return number();
+}
 
 void TokenReader::skip_line() {
   const int line = peek().line;

@@ -9,7 +9,26 @@ namespace software_gpu::ptx {
 
 /// The fundamental types of the PTX ISA, and the two packed ones.
 enum class Type : std::uint8_t {
-  none, b8, b16, b32, b64, u8, u16, u32, u64, s8, s16, s32, s64, f16, bf16, f16x2, bf16x2, f32, f64, pred
+  none,
+  b8,
+  b16,
+  b32,
+  b64,
+  u8,
+  u16,
+  u32,
+  u64,
+  s8,
+  s16,
+  s32,
+  s64,
+  f16,
+  bf16,
+  f16x2,
+  bf16x2,
+  f32,
+  f64,
+  pred
 };
 
 /// "f32" -> Type::f32.
@@ -20,24 +39,33 @@ std::string_view name(Type type);
 constexpr std::size_t bytes(Type type) {
   switch (type) {
     case Type::none:
-    case Type::pred: return 0;
+    case Type::pred:
+      return 0;
     case Type::b8:
     case Type::u8:
-    case Type::s8: return 1;
+    case Type::s8:
+      return 1;
     case Type::b16:
     case Type::u16:
     case Type::s16:
     case Type::f16:
-    case Type::bf16: return 2;
+    case Type::bf16:
+      return 2;
     case Type::b64:
     case Type::u64:
     case Type::s64:
-    case Type::f64: return 8;
-    default: return 4;
+    case Type::f64:
+      return 8;
+    default:
+      return 4;
   }
 }
-constexpr bool is_signed(Type type) { return type >= Type::s8 && type <= Type::s64; }
-constexpr bool is_float(Type type) { return type >= Type::f16 && type <= Type::f64; }
+constexpr bool is_signed(Type type) {
+  return type >= Type::s8 && type <= Type::s64;
+}
+constexpr bool is_float(Type type) {
+  return type >= Type::f16 && type <= Type::f64;
+}
 
 /// State spaces. `generic` is an address that says itself where it points.
 enum class Space : std::uint8_t { generic, global, constant, shared, local, parameter };

@@ -34,13 +34,13 @@ class Warp {
 
   Block& block;
   int index;
-  Mask started = 0;                  ///< lanes that have a thread
+  Mask started = 0;  ///< lanes that have a thread
   Mask alive = 0;
-  Mask parked = 0;                   ///< at a barrier
-  std::vector<Group> groups;         ///< neither parked nor gone; lowest pc first
-  std::uint32_t pc = 0;              ///< of the instruction in execution
+  Mask parked = 0;                     ///< at a barrier
+  std::vector<Group> groups;           ///< neither parked nor gone; lowest pc first
+  std::uint32_t pc = 0;                ///< of the instruction in execution
   std::uint32_t synchronisations = 0;  ///< of the warp since the last barrier of the block
-  std::uint32_t interval = 0;        ///< see races.hpp
+  std::uint32_t interval = 0;          ///< see races.hpp
   bool interval_stale = false;
 
  private:

@@ -129,6 +129,21 @@ TEST(CublasLtRefuses, AnAlgorithmOfNoHeuristic) {
   });
 }
 
+TEST(CublasLtRefuses, HandlesThatWereDestroyed) {
+  expect_ends_well([] {
+    Matmul matmul({});
+    cublasLtHandle_t other = nullptr;
+    lt(cublasLtCreate(&other));
+    lt(cublasLtDestroy(other));
+    std::swap(other, matmul.handle);
+    std::vector<cublasLtMatmulHeuristicResult_t> results;
+    lt(CUBLAS_STATUS_NOT_INITIALIZED, matmul.run());
+    lt(CUBLAS_STATUS_NOT_INITIALIZED, matmul.heuristic(results));
+    lt(CUBLAS_STATUS_NOT_INITIALIZED, cublasLtDestroy(matmul.handle));
+    std::swap(other, matmul.handle);
+  });
+}
+
 TEST(CublasLtRefuses, DescriptorsThatAreNullOrDestroyed) {
   expect_ends_well([] {
     Matmul matmul({});

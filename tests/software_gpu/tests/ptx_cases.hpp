@@ -21,7 +21,8 @@ inline char register_class(const std::string& text, std::size_t number) {
   for (const char c : {'r', 'h', 'd', 'p'}) {
     const std::string name = std::string("%") + c + std::to_string(number);
     for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos; at += name.size()) {
-      const bool longer = at + name.size() < text.size() && text[at + name.size()] >= '0' && text[at + name.size()] <= '9';
+      const bool longer =
+          at + name.size() < text.size() && text[at + name.size()] >= '0' && text[at + name.size()] <= '9';
       if (!longer) return c;
     }
   }
@@ -38,18 +39,32 @@ inline std::string kernel_text(const std::string& name, const Case& test) {
   for (std::size_t i = 0; i < test.inputs.size(); ++i) {
     const std::string number = std::to_string(i + 1);
     switch (register_class(test.text, i + 1)) {
-      case 'h': text += "mov.b16 %h" + number + ", " + constant(test.inputs[i]) + ";\n"; break;
-      case 'd': text += "mov.b64 %d" + number + ", " + constant(test.inputs[i]) + ";\n"; break;
-      case 'p': text += "setp.ne.u32 %p" + number + ", " + constant(test.inputs[i]) + ", 0;\n"; break;
-      default: text += "mov.b32 %r" + number + ", " + constant(test.inputs[i]) + ";\n";
+      case 'h':
+        text += "mov.b16 %h" + number + ", " + constant(test.inputs[i]) + ";\n";
+        break;
+      case 'd':
+        text += "mov.b64 %d" + number + ", " + constant(test.inputs[i]) + ";\n";
+        break;
+      case 'p':
+        text += "setp.ne.u32 %p" + number + ", " + constant(test.inputs[i]) + ", 0;\n";
+        break;
+      default:
+        text += "mov.b32 %r" + number + ", " + constant(test.inputs[i]) + ";\n";
     }
   }
   text += test.text + "\n";
   switch (register_class(test.text, 0)) {
-    case 'h': text += "cvt.u64.u16 %d15, %h0;\n"; break;
-    case 'd': text += "mov.b64 %d15, %d0;\n"; break;
-    case 'p': text += "selp.b64 %d15, 1, 0, %p0;\n"; break;
-    default: text += "cvt.u64.u32 %d15, %r0;\n";
+    case 'h':
+      text += "cvt.u64.u16 %d15, %h0;\n";
+      break;
+    case 'd':
+      text += "mov.b64 %d15, %d0;\n";
+      break;
+    case 'p':
+      text += "selp.b64 %d15, 1, 0, %p0;\n";
+      break;
+    default:
+      text += "cvt.u64.u32 %d15, %r0;\n";
   }
   return text + "st.global.u64 [%out], %d15;\nret;\n}\n";
 }

@@ -47,8 +47,10 @@ KERNEL warp_race_mended(float* out) {
   __syncwarp();
   out[threadIdx.x] = s[threadIdx.x ^ 1];
 }
-KERNEL block_race(float* out) { out[threadIdx.x] += 1; }  // by several blocks
-KERNEL block_read_race(float* out) {                        // block 0 writes what others read
+KERNEL block_race(float* out) {
+  out[threadIdx.x] += 1;
+}  // by several blocks
+KERNEL block_read_race(float* out) {  // block 0 writes what others read
   if (blockIdx.x == 0) out[threadIdx.x] = 2;
   out[64 + blockIdx.x * 64 + threadIdx.x] = out[threadIdx.x];
 }
@@ -61,10 +63,18 @@ KERNEL thread_race_mended(float* out) {
   __syncthreads();
   out[64 + threadIdx.x] = out[63 - threadIdx.x];
 }
-KERNEL one_address_written(int* out) { out[0] = static_cast<int>(threadIdx.x); }
-KERNEL one_value_written(int* out) { out[0] = 7; }
-KERNEL neighbouring_halves(__half* out) { out[blockIdx.x * 64 + threadIdx.x] = __float2half(1.0f); }
-KERNEL neighbouring_bytes(unsigned char* out) { out[blockIdx.x * 64 + threadIdx.x] = 1; }
+KERNEL one_address_written(int* out) {
+  out[0] = static_cast<int>(threadIdx.x);
+}
+KERNEL one_value_written(int* out) {
+  out[0] = 7;
+}
+KERNEL neighbouring_halves(__half* out) {
+  out[blockIdx.x * 64 + threadIdx.x] = __float2half(1.0f);
+}
+KERNEL neighbouring_bytes(unsigned char* out) {
+  out[blockIdx.x * 64 + threadIdx.x] = 1;
+}
 
 KERNEL divergent_barrier(float* out) {
   __shared__ float s[64];
@@ -99,13 +109,17 @@ KERNEL shuffle_from_absent_lane(float* out) {
   if (threadIdx.x % 32 < 16) v = __shfl_sync(0x0000FFFFu, v, 20);
   out[threadIdx.x] = v;
 }
-KERNEL vote_without_itself(unsigned* out) { out[threadIdx.x] = __ballot_sync(0x0000FFFFu, threadIdx.x % 2 == 0); }
+KERNEL vote_without_itself(unsigned* out) {
+  out[threadIdx.x] = __ballot_sync(0x0000FFFFu, threadIdx.x % 2 == 0);
+}
 
 KERNEL misaligned(const float* in, float* out) {
   const float4 v = *reinterpret_cast<const float4*>(in + 1 + 4 * (threadIdx.x % 8));
   out[threadIdx.x] = v.x + v.w;
 }
-KERNEL copy(const float* in, float* out) { out[threadIdx.x] = in[threadIdx.x]; }
+KERNEL copy(const float* in, float* out) {
+  out[threadIdx.x] = in[threadIdx.x];
+}
 KERNEL uninitialised_shared(float* out) {
   __shared__ float s[64];
   if (threadIdx.x < 32) s[threadIdx.x] = 1;
@@ -127,8 +141,12 @@ KERNEL local_out_of_bounds(float* out, int far) {
   for (int i = 0; i < 8; ++i) local[(i + far) & 7] = static_cast<float>(i);
   out[threadIdx.x] = local[far];
 }
-KERNEL float_atomic(float* out) { atomicAdd(out, 1.0f); }
-KERNEL integer_atomic(int* out) { atomicAdd(out, 1); }
+KERNEL float_atomic(float* out) {
+  atomicAdd(out, 1.0f);
+}
+KERNEL integer_atomic(int* out) {
+  atomicAdd(out, 1);
+}
 KERNEL trapped(float* out) {
   if (out[threadIdx.x] != 1) __trap();
 }
@@ -148,5 +166,9 @@ __device__ void last_block(float* parts, unsigned* counter, float* out) {
   for (unsigned i = 0; i < gridDim.x; ++i) sum += parts[i];
   *out = sum;
 }
-KERNEL last_block_sums(float* parts, unsigned* counter, float* out) { last_block<true>(parts, counter, out); }
-KERNEL last_block_without_fence(float* parts, unsigned* counter, float* out) { last_block<false>(parts, counter, out); }
+KERNEL last_block_sums(float* parts, unsigned* counter, float* out) {
+  last_block<true>(parts, counter, out);
+}
+KERNEL last_block_without_fence(float* parts, unsigned* counter, float* out) {
+  last_block<false>(parts, counter, out);
+}

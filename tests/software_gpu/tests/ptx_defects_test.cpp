@@ -31,7 +31,8 @@ void launch(const Launch& l) {
 }
 
 void expect_defect(const std::string& kind, const Launch& l) {
-  for (int seed = 1; seed <= 3; ++seed) expect_reported(kind + ": " + l.kernel, schedule("random", seed), [&] { launch(l); });
+  for (int seed = 1; seed <= 3; ++seed)
+    expect_reported(kind + ": " + l.kernel, schedule("random", seed), [&] { launch(l); });
 }
 void expect_sound(const Launch& l) {
   for (int seed = 1; seed <= 3; ++seed) expect_clean(schedule("random", seed), [&] { launch(l); });

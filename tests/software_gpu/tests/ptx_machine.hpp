@@ -32,9 +32,8 @@ inline void run(const std::string& name, dim3 grid, dim3 block, std::size_t dyna
   const std::lock_guard lock(mutex());
   const Kernel* kernel = find_kernel(name);
   ASSERT_NE(kernel, nullptr) << name;
-  wait(submit(nullptr, name, [&](Operation& operation) {
-    run_kernel(operation, *kernel, grid, block, dynamic_shared, arguments);
-  }));
+  wait(submit(nullptr, name,
+              [&](Operation& operation) { run_kernel(operation, *kernel, grid, block, dynamic_shared, arguments); }));
 }
 
 /// Device memory of T.

@@ -17,9 +17,15 @@ KERNEL double_functions(const double* in, double* out) {
 KERNEL integers(const long long* a, const int* b, const unsigned* c, long long* out) {
   out[threadIdx.x] = integer_mixture(a[threadIdx.x], b[threadIdx.x], c[threadIdx.x]);
 }
-KERNEL collatz_steps(int* out) { out[threadIdx.x] = collatz(threadIdx.x + 1); }
-KERNEL calls(double* out) { out[threadIdx.x] = through_calls(threadIdx.x); }
-KERNEL switches(int* out) { out[threadIdx.x] = switched(threadIdx.x % 9, threadIdx.x); }
+KERNEL collatz_steps(int* out) {
+  out[threadIdx.x] = collatz(threadIdx.x + 1);
+}
+KERNEL calls(double* out) {
+  out[threadIdx.x] = through_calls(threadIdx.x);
+}
+KERNEL switches(int* out) {
+  out[threadIdx.x] = switched(threadIdx.x % 9, threadIdx.x);
+}
 
 KERNEL block_sum(const float* in, float* out, int n) {
   __shared__ float part[32];

@@ -18,49 +18,87 @@ constexpr int kFloatFunctions = 24, kDoubleFunctions = 14;
 
 SOFTWARE_GPU_BOTH inline float float_function(int which, float x) {
   switch (which) {
-    case 0: return sinf(x);
-    case 1: return cosf(x * 1000);
-    case 2: return tanf(x);
-    case 3: return expf(x);
-    case 4: return logf(fabsf(x));
-    case 5: return log1pf(fabsf(x));
-    case 6: return expm1f(x);
-    case 7: return powf(fabsf(x), 1.7f);
-    case 8: return tanhf(x);
-    case 9: return erff(x);
-    case 10: return erfcf(x);
-    case 11: return sqrtf(fabsf(x));
-    case 12: return cbrtf(x);
-    case 13: return fmodf(x, 0.7f);
-    case 14: return floorf(x);
-    case 15: return rintf(x);
-    case 16: return atan2f(x, 0.3f);
-    case 17: return asinf(x / 20);
-    case 18: return ldexpf(x, 5);
-    case 19: return x / 3.0f;
-    case 20: return truncf(x) + roundf(x);
-    case 21: return exp2f(x);
-    case 22: return lgammaf(fabsf(x) + 1);
-    default: return fmaxf(fminf(x, 1.0f), -2.0f);
+    case 0:
+      return sinf(x);
+    case 1:
+      return cosf(x * 1000);
+    case 2:
+      return tanf(x);
+    case 3:
+      return expf(x);
+    case 4:
+      return logf(fabsf(x));
+    case 5:
+      return log1pf(fabsf(x));
+    case 6:
+      return expm1f(x);
+    case 7:
+      return powf(fabsf(x), 1.7f);
+    case 8:
+      return tanhf(x);
+    case 9:
+      return erff(x);
+    case 10:
+      return erfcf(x);
+    case 11:
+      return sqrtf(fabsf(x));
+    case 12:
+      return cbrtf(x);
+    case 13:
+      return fmodf(x, 0.7f);
+    case 14:
+      return floorf(x);
+    case 15:
+      return rintf(x);
+    case 16:
+      return atan2f(x, 0.3f);
+    case 17:
+      return asinf(x / 20);
+    case 18:
+      return ldexpf(x, 5);
+    case 19:
+      return x / 3.0f;
+    case 20:
+      return truncf(x) + roundf(x);
+    case 21:
+      return exp2f(x);
+    case 22:
+      return lgammaf(fabsf(x) + 1);
+    default:
+      return fmaxf(fminf(x, 1.0f), -2.0f);
   }
 }
 
 SOFTWARE_GPU_BOTH inline double double_function(int which, double x) {
   switch (which) {
-    case 0: return sin(x);
-    case 1: return cos(x * 1000);
-    case 2: return exp(x);
-    case 3: return log(fabs(x));
-    case 4: return pow(fabs(x), 1.7);
-    case 5: return tanh(x);
-    case 6: return erf(x);
-    case 7: return sqrt(fabs(x));
-    case 8: return cbrt(x);
-    case 9: return fmod(x, 0.7);
-    case 10: return floor(x) + rint(x);
-    case 11: return x / 3;
-    case 12: return log1p(fabs(x));
-    default: return static_cast<double>(static_cast<float>(x)) + static_cast<double>(static_cast<long long>(x));
+    case 0:
+      return sin(x);
+    case 1:
+      return cos(x * 1000);
+    case 2:
+      return exp(x);
+    case 3:
+      return log(fabs(x));
+    case 4:
+      return pow(fabs(x), 1.7);
+    case 5:
+      return tanh(x);
+    case 6:
+      return erf(x);
+    case 7:
+      return sqrt(fabs(x));
+    case 8:
+      return cbrt(x);
+    case 9:
+      return fmod(x, 0.7);
+    case 10:
+      return floor(x) + rint(x);
+    case 11:
+      return x / 3;
+    case 12:
+      return log1p(fabs(x));
+    default:
+      return static_cast<double>(static_cast<float>(x)) + static_cast<double>(static_cast<long long>(x));
   }
 }
 
@@ -68,7 +106,8 @@ SOFTWARE_GPU_BOTH inline double double_function(int which, double x) {
 SOFTWARE_GPU_BOTH inline std::int64_t integer_mixture(std::int64_t a, std::int32_t b, std::uint32_t c) {
   const std::int32_t divisor = b == 0 ? 3 : b;
   std::int64_t sum = a / divisor + a % divisor + b / 7 + b % 13;
-  sum += static_cast<std::int64_t>(static_cast<std::uint64_t>(a) / (c | 1u)) + static_cast<std::int64_t>(static_cast<std::uint64_t>(a) % 10);
+  sum += static_cast<std::int64_t>(static_cast<std::uint64_t>(a) / (c | 1u)) +
+         static_cast<std::int64_t>(static_cast<std::uint64_t>(a) % 10);
   sum ^= static_cast<std::int64_t>((c << (b & 31)) | (c >> (32 - (b & 31) == 32 ? 0 : 32 - (b & 31))));
   sum += static_cast<std::int64_t>(b) * b + static_cast<std::int64_t>(c) * c;
   return sum + (b > 5 ? -b : b) + static_cast<std::int16_t>(b) + static_cast<std::uint8_t>(c);
@@ -94,7 +133,9 @@ SOFTWARE_GPU_APART inline Record changed(Record record, int by) {
   record.list[by % 6] = 100 + by;
   return record;
 }
-SOFTWARE_GPU_APART inline double combined(float a, int b, double c) { return a * static_cast<float>(b) + c; }
+SOFTWARE_GPU_APART inline double combined(float a, int b, double c) {
+  return a * static_cast<float>(b) + c;
+}
 
 SOFTWARE_GPU_BOTH inline double through_calls(int i) {
   Record record{0.5f, 0.25, {1, 2, 3, 4, 5, 6}};
@@ -106,14 +147,22 @@ SOFTWARE_GPU_BOTH inline double through_calls(int i) {
 
 SOFTWARE_GPU_BOTH inline int switched(int which, int x) {
   switch (which) {
-    case 0: return x + 5;
-    case 1: return x * x;
-    case 2: return x - 17;
-    case 3: return x ^ 0x55;
-    case 4: return x / 3;
-    case 5: return -x;
-    case 6: return x % 11;
-    default: return 1;
+    case 0:
+      return x + 5;
+    case 1:
+      return x * x;
+    case 2:
+      return x - 17;
+    case 3:
+      return x ^ 0x55;
+    case 4:
+      return x / 3;
+    case 5:
+      return -x;
+    case 6:
+      return x % 11;
+    default:
+      return 1;
   }
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 software_gpu_test(ptx LIBRARIES software_gpu_cudart
-                  SOURCES ptx_comparison_test.cpp ptx_conversion_test.cpp ptx_float_test.cpp ptx_integer_test.cpp)
+                  SOURCES ptx_comparison_test.cpp ptx_control_test.cpp ptx_conversion_test.cpp ptx_float_test.cpp
+                          ptx_integer_test.cpp ptx_memory_test.cpp ptx_parser_test.cpp ptx_races_test.cpp)
 
 get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
 if("CUDA" IN_LIST languages)

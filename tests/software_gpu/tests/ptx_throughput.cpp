@@ -10,7 +10,8 @@
 namespace software_gpu::testing {
 namespace {
 
-/// Runs the kernel for about a second; `lanes`: lane instructions of one launch, as SOFTWARE_GPU_STATISTICS counts them.
+/// Runs the kernel for about a second; `lanes`: lane instructions of one launch, as SOFTWARE_GPU_STATISTICS counts
+/// them.
 void time_kernel(const char* name, dim3 grid, unsigned block, const std::vector<Argument>& arguments) {
   const std::uint64_t before = executed_warp_instructions();
   const std::clock_t start = std::clock();  // of this process: other processes do not count

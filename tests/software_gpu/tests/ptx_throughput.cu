@@ -4,7 +4,8 @@
 
 extern "C" __global__ void __launch_bounds__(256)
     adamw(float4* __restrict__ master, float4* __restrict__ m, float4* __restrict__ v, const uint2* __restrict__ grad,
-          uint2* __restrict__ working, int n4, float scale, float lr, float beta1, float beta2, float eps, float decay) {
+          uint2* __restrict__ working, int n4, float scale, float lr, float beta1, float beta2, float eps,
+          float decay) {
   for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n4; i += gridDim.x * blockDim.x) {
     const uint2 bits = grad[i];
     const float2 low = __half22float2(*reinterpret_cast<const __half2*>(&bits.x));
@@ -26,7 +27,8 @@ extern "C" __global__ void __launch_bounds__(256)
   }
 }
 
-extern "C" __global__ void __launch_bounds__(256) row_sums(const float* __restrict__ x, float* __restrict__ sums, int columns) {
+extern "C" __global__ void __launch_bounds__(256)
+    row_sums(const float* __restrict__ x, float* __restrict__ sums, int columns) {
   __shared__ float part[8];
   float sum = 0;
   for (int i = threadIdx.x; i < columns; i += blockDim.x) sum += x[blockIdx.x * columns + i];
@@ -39,8 +41,8 @@ extern "C" __global__ void __launch_bounds__(256) row_sums(const float* __restri
   }
 }
 
-extern "C" __global__ void __launch_bounds__(256) matmul(const float* __restrict__ a, const float* __restrict__ b,
-                                                         float* __restrict__ c, int n) {
+extern "C" __global__ void __launch_bounds__(256)
+    matmul(const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int n) {
   __shared__ float left[16][17], right[16][17];
   const int x = threadIdx.x % 16, y = threadIdx.x / 16, row = blockIdx.y * 16 + y, column = blockIdx.x * 16 + x;
   float sum = 0;

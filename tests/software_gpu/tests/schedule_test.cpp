@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "tests/software_gpu/core/stream.hpp"
 #include "tests/software_gpu/tests/child.hpp"
@@ -144,6 +145,45 @@ TEST(Schedule, ALazyWaitLetsPeersHaveWhatItDoesNotNeedItself) {
         b, "complete", [](Operation&) {}, [&] { return published; });  // as if a peer answered
     call(cudaStreamSynchronize(b));
     call(cudaStreamSynchronize(a));
+  });
+}
+
+TEST(Schedule, AWaitingThreadLetsOthersCall) {
+  expect_clean([] {
+    std::atomic<bool> ready{false};
+    Stream a;
+    std::thread other([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      { Memory m(Memory::device, 8); }
+      ready = true;
+    });
+    submit(
+        a, "complete", [](Operation&) {}, [&] { return ready.load(); });
+    char c = 0;
+    call(cudaMemcpyAsync(&c, &c, 1, cudaMemcpyHostToHost, a));  // waits, deep inside
+    require(ready, "the other thread went on");
+    other.join();
+  });
+}
+
+TEST(Schedule, ThreadsWorkSideBySide) {
+  expect_clean([] {
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([t] {
+        Stream stream;
+        Event event;
+        Memory device(Memory::device, 4096), host(Memory::pinned, 4096);
+        for (int i = 0; i < 20; ++i) {
+          call(cudaMemsetAsync(device.get(), t + i, 4096, stream));
+          call(cudaMemcpyAsync(host.get(), device.get(), 4096, cudaMemcpyDeviceToHost, stream));
+          call(cudaEventRecord(event, stream));
+          call(cudaEventSynchronize(event));
+          require(host.get()[4095] == std::byte(t + i), "its own bytes");
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
   });
 }
 
