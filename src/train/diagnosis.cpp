@@ -82,6 +82,7 @@ Diagnosis replay_diagnosis(const ShardPass& pass, const data::Batch& batch, doub
     const std::string line = to_line(probe.diagnosis(), probe.place(), shard, rank);
     if (first.empty() || line < first) first = line;
   }
+  pass.stream.synchronize();  // after the first find nothing has been waited for, and `sums` goes
   std::string overall;
   for (const std::string& line : communicator.all_gather_text(first)) {
     if (!line.empty() && (overall.empty() || line < overall)) overall = line;

@@ -50,6 +50,7 @@ class Reducer : public test::OverBackends {
     const Tensor sum = reducer.reduce(stream());
     EXPECT_EQ(sum.elements(), store_.elements());
     reducer.synchronize(stream());
+    nonfinite_ = reducer.nonfinite();  // before the copy below waits once more
     const Tensor host = to_host(stream(), sum, MemoryKind::gradients);
     return {host.data<T>(), host.data<T>() + host.elements()};
   }
@@ -94,7 +95,7 @@ class Reducer : public test::OverBackends {
         EXPECT_EQ(test::different(found, expected<T>(step, *parameter)), 0) << parameter->name << ", step " << step;
       }
       EXPECT_EQ(to_float(sum[store_.parameters()[0]->elements()]), 0) << "padding";
-      EXPECT_TRUE(reducer.nonfinite().empty());
+      EXPECT_TRUE(nonfinite_.empty());
       reducer.release(stream());
     }
   }
@@ -102,6 +103,7 @@ class Reducer : public test::OverBackends {
   Stream& stream() { return *stream_; }
 
   ParameterStore store_;
+  std::vector<NonfiniteLeaf> nonfinite_;  ///< of the last reduce()
 
  private:
   std::unique_ptr<Stream> stream_;
@@ -152,7 +154,7 @@ TEST_P(Reducer, ValuesTravelThroughTheTree) {
 TEST_P(Reducer, NonfiniteLeavesAreNamed) {
   GradientReducer reducer = make({.wire = DType::fp16, .shards = shards()});
   const std::int64_t local = shards() / size();
-  const Parameter& parameter = *store_.parameters()[1];
+  const Parameter& parameter = *store_.parameters().back();  // nothing waits after its leaf but synchronize()
   for (std::int64_t j = 0; j < local; ++j) {
     for (const Parameter* p : store_.parameters()) {
       std::vector<float> values(p->elements(), 1.0f);
@@ -164,12 +166,12 @@ TEST_P(Reducer, NonfiniteLeavesAreNamed) {
   const std::vector<half> sum = reduce<half>(reducer);
   EXPECT_EQ(to_float(sum[parameter.offset]), std::numeric_limits<float>::infinity());
   std::vector<NonfiniteLeaf> planted;
-  if (rank() == size() - 1) planted.push_back({.parameter = 1, .shard = shards() - 1, .count = 1});
-  EXPECT_EQ(reducer.nonfinite(), planted);
+  if (rank() == size() - 1) planted.push_back({.parameter = parameter.index, .shard = shards() - 1, .count = 1});
+  EXPECT_EQ(nonfinite_, planted);
   reducer.release(stream());
   add_leaves(reducer, 0);
   reduce<half>(reducer);
-  EXPECT_TRUE(reducer.nonfinite().empty());
+  EXPECT_TRUE(nonfinite_.empty());
 }
 
 TEST_P(Reducer, UntouchedParametersAreZero) {
@@ -202,7 +204,7 @@ TEST_P(Reducer, LibrarySumsExactValuesAlike) {
 TEST_P(Reducer, CountsWhatItHandsOver) {
   GradientReducer reducer = make({.wire = DType::fp32, .shards = shards()});
   add_leaves(reducer, 0);
-  reduce<float>(reducer);
+  reducer.reduce(stream());  // the next test gets memory that is in use, unless the reducer's end waits
   if (size() == 1) {
     EXPECT_EQ(reducer.bytes_sent(), 0);
   } else {

@@ -49,6 +49,19 @@ TEST(Pool, ReusesABlockOfTheSameSizeClassForAnyKind) {
   EXPECT_LE(pool.use().reserved, 112500) << "a class is at most an eighth larger";
 }
 
+TEST(Pool, TrimGivesBackWhatNobodyUses) {
+  Pool pool;
+  const BlockRef kept = pool.allocate(1 << 20, MemoryKind::parameters);
+  { const BlockRef gone = pool.allocate(2 << 20, MemoryKind::activations); }
+  EXPECT_EQ(pool.use().reserved, 3 << 20);
+  pool.trim();
+  EXPECT_EQ(pool.use().reserved, 1 << 20);
+  EXPECT_EQ(now(pool, MemoryKind::parameters), 1 << 20);
+  std::memset(kept.get()->data, 1, kept.get()->bytes);
+  const BlockRef again = pool.allocate(2 << 20, MemoryKind::activations);
+  EXPECT_EQ(pool.use().system_allocations, 3);
+}
+
 TEST(Pool, NeverHandsOutABlockInUse) {
   Pool pool;
   const BlockRef first = pool.allocate(4096, MemoryKind::data);
