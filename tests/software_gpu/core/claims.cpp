@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processes of one job meet in a small file in shared memory: who uses which device. A claim names process and start
-// time, so that a dead process's claim, and a process number used again, are recognised.
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
+// A process that uses a device holds a socket whose name in the abstract namespace (unix(7)) stands for job and device.
+// There is one such socket at a time, it leaves no file behind, and it ends with its process, however that ends.
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <cctype>
-#include <cstdint>
-#include <fstream>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
 #include <functional>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -24,67 +19,45 @@
 namespace software_gpu {
 namespace {
 
-struct Claim {
-  std::int64_t pid = 0;
-  std::uint64_t started = 0;
+/// The address of a device's socket; a name of the abstract namespace begins with a zero byte.
+struct Address {
+  sockaddr_un address{};
+  socklen_t size = 0;
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
 };
-using Claims = std::array<Claim, 64>;  // by physical number of the device
-
-/// Start time of a process in clock ticks since boot (proc(5), field 22 of stat); 0 when there is no such process.
-std::uint64_t start_time(std::int64_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(file)), {});
-  const std::size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos) return 0;
-  std::istringstream fields(text.substr(name_end + 1));
-  std::string field;
-  for (int i = 3; i <= 22; ++i) fields >> field;
-  return field.empty() ? 0 : std::stoull(field);
+Address address_of(int physical) {
+  const std::string job = std::to_string(std::hash<std::string>{}(settings().job));
+  const std::string name = "software_gpu." + std::to_string(getuid()) + "." + job + "." + std::to_string(physical);
+  Address a;
+  a.address.sun_family = AF_UNIX;
+  std::memcpy(a.address.sun_path + 1, name.data(), name.size());
+  a.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  return a;
 }
 
-std::string file_name() {
-  std::string name = "/software_gpu." + std::to_string(getuid()) + "." + settings().job;
-  std::replace_if(
-      name.begin() + 1, name.end(), [](unsigned char c) { return !std::isalnum(c) && c != '.' && c != '-'; }, '_');
-  return name;
+/// The process that holds the socket, by asking the kernel who answers there; -1 when it has just gone.
+pid_t holder_of(const Address& a) {
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  const bool answered =
+      connect(probe, a.get(), a.size) == 0 && getsockopt(probe, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+  close(probe);
+  return answered ? peer.pid : -1;
 }
-
-/// Lets `change` read and write the claims under a lock of the file. The last process to leave removes the file, so one
-/// that was removed while we waited for its lock is opened anew.
-void with_claims(const std::function<void(Claims&)>& change) {
-  for (;;) {
-    const int file = shm_open(file_name().c_str(), O_CREAT | O_RDWR, 0600);
-    struct stat status {};
-    if (file < 0 || flock(file, LOCK_EX) != 0 || fstat(file, &status) != 0) unsupported("no shared memory for claims");
-    if (status.st_nlink == 0) {
-      close(file);
-      continue;
-    }
-    Claims claims{};
-    (void)!pread(file, claims.data(), sizeof claims, 0);  // a new file is empty: no claims
-    change(claims);
-    (void)!pwrite(file, claims.data(), sizeof claims, 0);
-    const bool empty = std::all_of(claims.begin(), claims.end(), [](const Claim& c) { return c.pid == 0; });
-    if (empty) shm_unlink(file_name().c_str());
-    close(file);
-    return;
-  }
-}
-
-bool claimed = false;
 
 void claim(int physical) {
-  claimed = true;
-  with_claims([&](Claims& claims) {
-    Claim& mine = claims[static_cast<std::size_t>(physical)];
-    const std::int64_t pid = getpid();
-    if (mine.pid != 0 && mine.pid != pid && mine.started == start_time(mine.pid)) {
-      report("device-shared", "processes " + std::to_string(mine.pid) + " and " + std::to_string(pid) + " of job " +
-                                  settings().job + " both use device " + std::to_string(physical));
-      return;
-    }
-    mine = {pid, start_time(pid)};
-  });
+  const Address a = address_of(physical);
+  const int held = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);  // for as long as the process lives
+  if (held < 0) unsupported("no socket for the claim of a device");
+  if (bind(held, a.get(), a.size) == 0) {
+    listen(held, SOMAXCONN);
+    return;
+  }
+  if (errno != EADDRINUSE) unsupported("a claim of a device: " + std::string(std::strerror(errno)));
+  close(held);
+  report("device-shared", "process " + std::to_string(getpid()) + " of job " + settings().job + " uses device " +
+                              std::to_string(physical) + ", which process " + std::to_string(holder_of(a)) + " uses");
 }
 
 }  // namespace
@@ -95,15 +68,6 @@ void use_device(int device) {
   if ((*kUsed)[index]) return;
   (*kUsed)[index] = true;
   if (!settings().job.empty()) claim(settings().devices[index]);
-}
-
-void give_devices_back() {
-  if (!claimed) return;
-  with_claims([](Claims& claims) {
-    for (Claim& claim : claims) {
-      if (claim.pid == getpid()) claim = {};
-    }
-  });
 }
 
 }  // namespace software_gpu

@@ -12,7 +12,5 @@ void fail_context(cudaError_t error);
 /// The first use of a device by this process: claims it, and reports (device-shared) when another living process of the
 /// same job has claimed it already. Later uses cost nothing.
 void use_device(int device);
-/// Gives this process's claims back.
-void give_devices_back();
 
 }  // namespace software_gpu

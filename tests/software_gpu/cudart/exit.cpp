@@ -39,7 +39,6 @@ void at_exit(int status, void*) {
   }
   count_memory();
   print_statistics();
-  give_devices_back();
   if (report_count() == 0) return;
   note(std::to_string(report_count()) + " defect(s) reported");
   std::fflush(nullptr);
