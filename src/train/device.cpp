@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "comm/factory.hpp"
+#include "kernels/gpu_libraries.hpp"
 #include "src/core/cuda.hpp"
 #include "src/core/log.hpp"
 
@@ -83,6 +84,7 @@ ComputeDevice::ComputeDevice(const std::string& wanted, comm::Communicator& comm
     cuda::use(device);
     model_ = cuda::device_name(device);
     facts_ = {{"GPU", model_}, {"CUDA", cuda::versions()}};
+    for (const auto& [library, version] : kernels::gpu_libraries()) facts_.push_back({library, version});
   });
   pool_ = &Pool::cuda();
 }

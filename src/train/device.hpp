@@ -25,7 +25,7 @@ class ComputeDevice {
   Pool& pool() const { return *pool_; }
   bool is_gpu() const { return pool_->device() == Device::cuda; }
   const std::string& model() const { return model_; }  ///< of the GPU; empty on the CPU
-  /// Of the GPU, to be equal on all ranks: model, versions of runtime and driver. Empty on the CPU.
+  /// Of the GPU, to be equal on all ranks: model, versions of runtime, driver and libraries. Empty on the CPU.
   const std::vector<Fact>& facts() const { return facts_; }
 
  private:
