@@ -5,14 +5,12 @@
 
 namespace mpdist::kernels::cuda {
 
-/// Copies `rows` rows of `words` words, whose begins are the strides apart.
+/// Copies rows of words, whose begins are the strides apart.
 template <class Word>
 __global__ void __launch_bounds__(kThreads)
-    copy_rows_kernel(const Word* from, std::int64_t from_stride, Word* to, std::int64_t to_stride, std::int64_t rows,
-                     std::int64_t words) {
-  for_each_item(rows, words, [&](std::int64_t row, std::int64_t word) {
-    to[row * to_stride + word] = from[row * from_stride + word];
-  });
+    copy_rows_kernel(const Word* from, std::int64_t from_stride, Word* to, std::int64_t to_stride, RowBlocks grid) {
+  for_item(grid,
+           [&](std::int64_t row, std::int64_t word) { to[row * to_stride + word] = from[row * from_stride + word]; });
 }
 
 /// Rows in bytes.
@@ -32,9 +30,8 @@ struct RowCopy {
   void run(const Stream& stream, const char* name) const {
     constexpr std::int64_t kSize = sizeof(Word);
     const RowBlocks grid(rows, bytes / kSize);
-    copy_rows_kernel<<<grid.blocks, grid.threads, 0, handle(stream)>>>(reinterpret_cast<const Word*>(from),
-                                                                       from_stride / kSize, reinterpret_cast<Word*>(to),
-                                                                       to_stride / kSize, rows, bytes / kSize);
+    copy_rows_kernel<<<grid.blocks(), grid.threads(), 0, handle(stream)>>>(
+        reinterpret_cast<const Word*>(from), from_stride / kSize, reinterpret_cast<Word*>(to), to_stride / kSize, grid);
     check_launch(name);
   }
 

@@ -11,10 +11,10 @@ namespace mpdist::kernels::cuda {
 /// An item is a pack of N elements of a row, which are one draw or two; `packs` says whether all may be read as such.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    dropout_kernel(const T* x, T* y, std::int64_t rows, std::int64_t elements, bool packs, RandomKey key,
+    dropout_kernel(const T* x, T* y, RowBlocks grid, std::int64_t elements, bool packs, RandomKey key,
                    std::uint64_t first_item, std::uint32_t threshold, float scale) {
   constexpr int kN = kVector<T>;
-  for_each_item(rows, (elements + kN - 1) / kN, [&](std::int64_t row, std::int64_t item) {
+  for_item(grid, [&](std::int64_t row, std::int64_t item) {
     const std::int64_t begin = item * kN, place = row * elements + begin;
     Pack<T, kN> pack;
     if (packs) {
@@ -55,8 +55,8 @@ void dropout(Stream& stream, const Dropout& a) {
     T* y = a.y.data<T>();
     const RowBlocks grid(rows, (elements + kN - 1) / kN);
     const bool packs = elements % kN == 0 && takes_packs<kN>(x) && takes_packs<kN>(y);
-    dropout_kernel<<<grid.blocks, grid.threads, 0, handle(stream)>>>(x, y, rows, elements, packs, a.key, a.first_item,
-                                                                     threshold, 1.0F / (1.0F - a.probability));
+    dropout_kernel<<<grid.blocks(), grid.threads(), 0, handle(stream)>>>(
+        x, y, grid, elements, packs, a.key, a.first_item, threshold, 1.0F / (1.0F - a.probability));
     check_launch("dropout");
   });
 }

@@ -36,18 +36,19 @@ __device__ inline Winners<N> winners_of(const T* x, const Pooling& p, std::int64
 }
 
 template <int N, int kWindow, class T>
-__global__ void __launch_bounds__(kThreads) max_pool_kernel(const T* x, T* y, Pooling p) {
-  for_each_place<N>(p.out_rows(), p.out_h, p.out_w, p.channels, [&](std::int64_t image, int oy, int ox, int c) {
+__global__ void __launch_bounds__(kThreads) max_pool_kernel(const T* x, T* y, Pooling p, RowBlocks grid) {
+  for_place<N>(grid, p.out_h, p.channels, [&](std::int64_t image, int oy, int ox, int c) {
     store(y + p.output(image, oy, ox, c), winners_of<N, kWindow>(x, p, image, oy, ox, c).value, Lanes<N>{});
   });
 }
 
 /// Windows that do not overlap: each writes the gradients of its inputs. What no window holds is 0 before.
 template <int N, int kWindow, class T>
-__global__ void __launch_bounds__(kThreads) max_pool_apart_kernel(const T* x, const T* dy, T* dx, Pooling p) {
-  for_each_place<N>(p.out_rows(), p.out_h, p.out_w, p.channels, [&](std::int64_t image, int oy, int ox, int c) {
-    const Floats<N> gradient = load(dy + p.output(image, oy, ox, c), Lanes<N>{});
+__global__ void __launch_bounds__(kThreads)
+    max_pool_apart_kernel(const T* x, const T* dy, T* dx, Pooling p, RowBlocks grid) {
+  for_place<N>(grid, p.out_h, p.channels, [&](std::int64_t image, int oy, int ox, int c) {
     const Winners<N> best = winners_of<N, kWindow>(x, p, image, oy, ox, c);
+    const Floats<N> gradient = load(dy + p.output(image, oy, ox, c), Lanes<N>{});
     for_each_input<kWindow>(p, oy, ox, [&](int iy, int ix, int place, bool inside) {
       Floats<N> result;
 #pragma unroll
@@ -59,8 +60,9 @@ __global__ void __launch_bounds__(kThreads) max_pool_apart_kernel(const T* x, co
 
 /// of_output[i] = the place of the first largest input in the window of output i.
 template <int N, int kWindow, class T, class Place>
-__global__ void __launch_bounds__(kThreads) max_pool_places_kernel(const T* x, Place* of_output, Pooling p) {
-  for_each_place<N>(p.out_rows(), p.out_h, p.out_w, p.channels, [&](std::int64_t image, int oy, int ox, int c) {
+__global__ void __launch_bounds__(kThreads)
+    max_pool_places_kernel(const T* x, Place* of_output, Pooling p, RowBlocks grid) {
+  for_place<N>(grid, p.out_h, p.channels, [&](std::int64_t image, int oy, int ox, int c) {
     const Winners<N> best = winners_of<N, kWindow>(x, p, image, oy, ox, c);
     Pack<Place, N> places;
 #pragma unroll
@@ -72,8 +74,8 @@ __global__ void __launch_bounds__(kThreads) max_pool_places_kernel(const T* x, P
 /// Overlapping windows: each input adds, in FP32, the gradients of the windows that it won.
 template <int N, class T, class Place>
 __global__ void __launch_bounds__(kThreads)
-    max_pool_overlapping_kernel(const Place* of_output, const T* dy, T* dx, Pooling p) {
-  for_each_place<N>(p.in_rows(), p.h, p.w, p.channels, [&](std::int64_t image, int iy, int ix, int c) {
+    max_pool_overlapping_kernel(const Place* of_output, const T* dy, T* dx, Pooling p, RowBlocks grid) {
+  for_place<N>(grid, p.h, p.channels, [&](std::int64_t image, int iy, int ix, int c) {
     Floats<N> total = {};
     for_each_output(p, iy, ix, [&](int oy, int ox, int place) {
       const std::int64_t output = p.output(image, oy, ox, c);
@@ -87,8 +89,9 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <int N, int kWindow, class T>
-__global__ void __launch_bounds__(kThreads) average_pool_kernel(const T* x, T* y, Pooling p, float area) {
-  for_each_place<N>(p.out_rows(), p.out_h, p.out_w, p.channels, [&](std::int64_t image, int oy, int ox, int c) {
+__global__ void __launch_bounds__(kThreads)
+    average_pool_kernel(const T* x, T* y, Pooling p, RowBlocks grid, float area) {
+  for_place<N>(grid, p.out_h, p.channels, [&](std::int64_t image, int oy, int ox, int c) {
     Floats<N> total = {};
     for_each_input<kWindow>(p, oy, ox, [&](int iy, int ix, int, bool inside) {
       const Floats<N> next = load(x + p.input(image, iy, ix, c), Lanes<N>{});
@@ -102,8 +105,9 @@ __global__ void __launch_bounds__(kThreads) average_pool_kernel(const T* x, T* y
 }
 
 template <int N, class T>
-__global__ void __launch_bounds__(kThreads) average_pool_backward_kernel(const T* dy, T* dx, Pooling p, float area) {
-  for_each_place<N>(p.in_rows(), p.h, p.w, p.channels, [&](std::int64_t image, int iy, int ix, int c) {
+__global__ void __launch_bounds__(kThreads)
+    average_pool_backward_kernel(const T* dy, T* dx, Pooling p, RowBlocks grid, float area) {
+  for_place<N>(grid, p.h, p.channels, [&](std::int64_t image, int iy, int ix, int c) {
     Floats<N> total = {};
     for_each_output(p, iy, ix, [&](int oy, int ox, int) {
       const Floats<N> next = load(dy + p.output(image, oy, ox, c), Lanes<N>{});
@@ -135,20 +139,15 @@ void with_packs(const Pooling& p, DType type, Run run, const Arrays&... arrays) 
   });
 }
 
-/// A grid over the outputs (out_rows rows of out_w places) or the inputs, N channels an item.
-template <int N>
-RowBlocks blocks_over(std::int64_t rows, int places, int channels) {
-  return RowBlocks(rows, std::int64_t{places} * (channels / N));
-}
-
 void max_pool_forward(Stream& stream, const MaxPoolForward& a) {
   const Pooling p(a.x, a.y, a.geometry);
   if (a.y.elements() == 0) return;
   with_packs(
       p, a.x.dtype(),
       [&]<class T, int N, int kWindow>(T, Lanes<N>, std::integral_constant<int, kWindow>) {
-        const RowBlocks grid = blocks_over<N>(p.out_rows(), p.out_w, p.channels);
-        max_pool_kernel<N, kWindow><<<grid.blocks, grid.threads, 0, handle(stream)>>>(a.x.data<T>(), a.y.data<T>(), p);
+        const RowBlocks grid = p.outputs<N>();
+        max_pool_kernel<N, kWindow>
+            <<<grid.blocks(), grid.threads(), 0, handle(stream)>>>(a.x.data<T>(), a.y.data<T>(), p, grid);
         check_launch("max_pool_forward");
       },
       a.x, a.y);
@@ -158,12 +157,13 @@ void max_pool_forward(Stream& stream, const MaxPoolForward& a) {
 template <class Place, class T, int N, int kWindow>
 void enqueue_overlapping(Stream& stream, const MaxPoolBackward& a, const Pooling& p) {
   auto* places = static_cast<Place*>(stream.workspace(static_cast<std::size_t>(a.dy.elements()) * sizeof(Place)));
-  const RowBlocks windows = blocks_over<N>(p.out_rows(), p.out_w, p.channels);
-  max_pool_places_kernel<N, kWindow><<<windows.blocks, windows.threads, 0, handle(stream)>>>(a.x.data<T>(), places, p);
+  const RowBlocks windows = p.outputs<N>();
+  max_pool_places_kernel<N, kWindow>
+      <<<windows.blocks(), windows.threads(), 0, handle(stream)>>>(a.x.data<T>(), places, p, windows);
   check_launch("max_pool_backward");
-  const RowBlocks inputs = blocks_over<N>(p.in_rows(), p.w, p.channels);
+  const RowBlocks inputs = p.inputs<N>();
   max_pool_overlapping_kernel<N>
-      <<<inputs.blocks, inputs.threads, 0, handle(stream)>>>(places, a.dy.data<T>(), a.dx.data<T>(), p);
+      <<<inputs.blocks(), inputs.threads(), 0, handle(stream)>>>(places, a.dy.data<T>(), a.dx.data<T>(), p, inputs);
   check_launch("max_pool_backward");
 }
 
@@ -171,9 +171,9 @@ template <class T, int N, int kWindow>
 void enqueue_apart(Stream& stream, const MaxPoolBackward& a, const Pooling& p) {
   const bool covered = p.window == p.stride && p.padding == 0 && p.h % p.window == 0 && p.w % p.window == 0;
   if (!covered) mpdist::cuda::fill_zero(a.dx.raw(), a.dx.bytes(), stream.handle());
-  const RowBlocks grid = blocks_over<N>(p.out_rows(), p.out_w, p.channels);
+  const RowBlocks grid = p.outputs<N>();
   max_pool_apart_kernel<N, kWindow>
-      <<<grid.blocks, grid.threads, 0, handle(stream)>>>(a.x.data<T>(), a.dy.data<T>(), a.dx.data<T>(), p);
+      <<<grid.blocks(), grid.threads(), 0, handle(stream)>>>(a.x.data<T>(), a.dy.data<T>(), a.dx.data<T>(), p, grid);
   check_launch("max_pool_backward");
 }
 
@@ -200,9 +200,9 @@ void average_pool_forward(Stream& stream, const AveragePoolForward& a) {
   with_packs(
       p, a.x.dtype(),
       [&]<class T, int N, int kWindow>(T, Lanes<N>, std::integral_constant<int, kWindow>) {
-        const RowBlocks grid = blocks_over<N>(p.out_rows(), p.out_w, p.channels);
+        const RowBlocks grid = p.outputs<N>();
         average_pool_kernel<N, kWindow>
-            <<<grid.blocks, grid.threads, 0, handle(stream)>>>(a.x.data<T>(), a.y.data<T>(), p, p.area());
+            <<<grid.blocks(), grid.threads(), 0, handle(stream)>>>(a.x.data<T>(), a.y.data<T>(), p, grid, p.area());
         check_launch("average_pool_forward");
       },
       a.x, a.y);
@@ -214,9 +214,9 @@ void average_pool_backward(Stream& stream, const AveragePoolBackward& a) {
   with_packs(
       p, a.dx.dtype(),
       [&]<class T, int N, int kWindow>(T, Lanes<N>, std::integral_constant<int, kWindow>) {
-        const RowBlocks grid = blocks_over<N>(p.in_rows(), p.w, p.channels);
+        const RowBlocks grid = p.inputs<N>();
         average_pool_backward_kernel<N>
-            <<<grid.blocks, grid.threads, 0, handle(stream)>>>(a.dy.data<T>(), a.dx.data<T>(), p, p.area());
+            <<<grid.blocks(), grid.threads(), 0, handle(stream)>>>(a.dy.data<T>(), a.dx.data<T>(), p, grid, p.area());
         check_launch("average_pool_backward");
       },
       a.dy, a.dx);

@@ -8,7 +8,7 @@
 /// Rows of a grid are rows of places, of all images.
 namespace mpdist::kernels::cuda {
 
-/// Extents and geometry of one pooling.
+/// Extents and geometry of one pooling. Grids: a row is one of an image, an item N channels of a place.
 struct Pooling {
   int h, w, out_h, out_w, channels, window, stride, padding;
   std::int64_t images;
@@ -24,8 +24,14 @@ struct Pooling {
         padding(static_cast<int>(g.padding)),
         images(large.shape()[0]) {}
 
-  __host__ __device__ std::int64_t out_rows() const { return images * out_h; }
-  __host__ __device__ std::int64_t in_rows() const { return images * h; }
+  template <int N>
+  RowBlocks outputs() const {
+    return RowBlocks(images * out_h, std::int64_t{out_w} * (channels / N));
+  }
+  template <int N>
+  RowBlocks inputs() const {
+    return RowBlocks(images * h, std::int64_t{w} * (channels / N));
+  }
   float area() const { return static_cast<float>(std::int64_t{window} * window); }
   __device__ std::int64_t input(std::int64_t image, int y, int x, int c) const {
     return ((image * h + y) * w + x) * channels + c;
@@ -35,13 +41,13 @@ struct Pooling {
   }
 };
 
-/// Calls body(image, y, x, first channel) for each place of images of height x width.
+/// Calls body(image, y, x, first channel) for a thread's place.
 template <int N, class Body>
-__device__ inline void for_each_place(std::int64_t rows, int height, int width, int channels, Body body) {
-  const unsigned packs = static_cast<unsigned>(channels / N);
-  for_each_item(rows, std::int64_t{width} * packs, [&](std::int64_t row, std::int64_t item) {
-    const unsigned i = static_cast<unsigned>(item);
-    body(row / height, static_cast<int>(row % height), static_cast<int>(i / packs), static_cast<int>(i % packs) * N);
+__device__ inline void for_place(const RowBlocks& grid, int height, int channels, Body body) {
+  for_item(grid, [&](std::int64_t row, std::int64_t item) {
+    const unsigned packs = static_cast<unsigned>(channels / N), i = static_cast<unsigned>(item);
+    const std::int64_t image = row / height;
+    body(image, static_cast<int>(row - image * height), static_cast<int>(i / packs), static_cast<int>(i % packs) * N);
   });
 }
 
@@ -67,15 +73,17 @@ __device__ inline void for_each_input(const Pooling& p, int oy, int ox, Visit vi
 /// the window.
 template <class Visit>
 __device__ inline void for_each_output(const Pooling& p, int y, int x, Visit visit) {
-  const auto begin = [&](int i) {
+  const auto first = [&](int i) {
     const int reach = i + p.padding - p.window;
     return reach < 0 ? 0 : reach / p.stride + 1;
   };
-  const int last_y = min((y + p.padding) / p.stride + 1, p.out_h),
-            last_x = min((x + p.padding) / p.stride + 1, p.out_w);
-  for (int oy = begin(y); oy < last_y; ++oy) {
-    const int row = (y + p.padding - oy * p.stride) * p.window;
-    for (int ox = begin(x); ox < last_x; ++ox) visit(oy, ox, row + x + p.padding - ox * p.stride);
+  const int first_x = first(x), last_y = min((y + p.padding) / p.stride, p.out_h - 1),
+            last_x = min((x + p.padding) / p.stride, p.out_w - 1);
+#pragma unroll 1
+  for (int oy = first(y); oy <= last_y; ++oy) {
+    const int row = (y + p.padding - oy * p.stride) * p.window + x + p.padding;
+#pragma unroll 1
+    for (int ox = first_x; ox <= last_x; ++ox) visit(oy, ox, row - ox * p.stride);
   }
 }
 

@@ -4,29 +4,31 @@
 
 namespace mpdist::kernels::cuda {
 
-/// A grid over `rows` rows of `items` items each, whose threads find their row without a division: a block is as many
-/// items wide as a row needs, and has the rest of its threads in further rows.
+/// A grid with one thread for each item of `rows` rows of `items` items: a block is as many items wide as a row needs,
+/// and has the rest of its threads in further rows, so that no thread divides to find its row.
 struct RowBlocks {
-  dim3 blocks, threads;
-  RowBlocks(std::int64_t rows, std::int64_t items) {
-    unsigned width = 1;
+  std::int64_t rows, items;
+  unsigned width = 1;        ///< threads of a block along a row, a power of two
+  unsigned blocks_wide = 1;  ///< blocks along a row
+
+  RowBlocks(std::int64_t row_count, std::int64_t item_count) : rows(row_count), items(item_count) {
     while (width < kThreads && width < items) width *= 2;
-    threads = dim3(width, kThreads / width);
-    const auto cover = [](std::int64_t extent, unsigned part) { return (extent + part - 1) / part; };
-    constexpr std::int64_t kMostX = 0x7fffffff, kMostY = 0xffff;
-    blocks = dim3(static_cast<unsigned>(std::clamp<std::int64_t>(cover(rows, threads.y), 1, kMostX)),
-                  static_cast<unsigned>(std::clamp<std::int64_t>(cover(items, threads.x), 1, kMostY)));
+    blocks_wide = static_cast<unsigned>((items + width - 1) / width);
   }
+  unsigned blocks() const {
+    const std::int64_t height = kThreads / width;
+    return static_cast<unsigned>((rows + height - 1) / height) * blocks_wide;
+  }
+  dim3 threads() const { return dim3(width, kThreads / width); }
 };
 
-/// Calls body(row, item) once for each item, in a kernel launched with RowBlocks(rows, items).
+/// Calls body(row, item) in the thread of that item.
 template <class Body>
-__device__ inline void for_each_item(std::int64_t rows, std::int64_t items, Body body) {
-  const std::int64_t row_step = std::int64_t{gridDim.x} * blockDim.y, item_step = std::int64_t{gridDim.y} * blockDim.x;
-  for (std::int64_t row = std::int64_t{blockIdx.x} * blockDim.y + threadIdx.y; row < rows; row += row_step) {
-    for (std::int64_t item = std::int64_t{blockIdx.y} * blockDim.x + threadIdx.x; item < items; item += item_step)
-      body(row, item);
-  }
+__device__ inline void for_item(const RowBlocks& grid, Body body) {
+  const unsigned high = blockIdx.x / grid.blocks_wide, along = blockIdx.x - high * grid.blocks_wide;
+  const std::int64_t row = std::int64_t{high} * blockDim.y + threadIdx.y;
+  const std::int64_t item = std::int64_t{along} * blockDim.x + threadIdx.x;
+  if (row < grid.rows && item < grid.items) body(row, item);
 }
 
 }  // namespace mpdist::kernels::cuda
