@@ -12,7 +12,7 @@
 namespace software_gpu::ptx {
 namespace {
 
-constexpr std::uint64_t kInstructionsOfABlock = std::uint64_t{1} << 27;  // more is taken for an endless loop
+constexpr std::uint64_t kInstructionsOfABlock = std::uint64_t{1} << 26;  // more is taken for an endless loop
 constexpr unsigned kLongestTurn = 128;
 constexpr std::size_t kAlignment = 64;
 

@@ -27,6 +27,7 @@ class Block {
     bool shared_address = false;
     AccessKind kind = AccessKind::read;
     const std::byte* after = nullptr;
+    bool read_only = false;  ///< ld.global.nc: nobody may have written there in this launch
   };
   std::byte* access(Warp& warp, Space space, const Access& access);
 
@@ -74,6 +75,7 @@ class Block {
   std::byte* global(Warp& warp, const Access& access);
   Stamp stamp(Warp& warp, int lane);
   CellAccess cell_access(Warp& warp, const Access& access, std::size_t offset, const std::byte* before);
+  void check_read_only(Warp& warp, const Access& access, const Cells& cells, std::size_t offset);
   void report_conflict(std::string_view kind, Warp& warp, const Access& access, const Conflict& conflict);
 
   std::vector<std::byte> register_file_;

@@ -110,6 +110,15 @@ std::byte* Block::parameter(Warp& warp, const Access& at) {
   return launch.parameters.data() + at.address;
 }
 
+/// The cache behind ld.global.nc does not see what the launch itself writes; nvcc uses it for `const __restrict__`
+/// data.
+void Block::check_read_only(Warp& warp, const Access& at, const Cells& cells, std::size_t offset) {
+  const std::size_t total = at.shared_address ? at.bytes : at.bytes * static_cast<std::size_t>(at.lanes);
+  Stamp written = 0;
+  for (std::size_t i = offset >> cells.shift; i <= (offset + total - 1) >> cells.shift; ++i) written |= cells.write[i];
+  if (written != 0) launch.report("read-only-load", warp, at.lane, "of bytes that this launch has written");
+}
+
 std::byte* Block::global(Warp& warp, const Access& at) {
   const std::size_t total = at.shared_address ? at.bytes : at.bytes * static_cast<std::size_t>(at.lanes);
   Region* region = launch.find_region(warp, at.lane, at.address, at.bytes);
@@ -134,6 +143,7 @@ std::byte* Block::global(Warp& warp, const Access& at) {
     part.lanes =
         at.shared_address ? at.lanes : std::min(at.lanes - done, static_cast<int>((kPage - from % kPage) / at.bytes));
     part.after = at.after == nullptr ? nullptr : at.after + static_cast<std::size_t>(done) * at.bytes;
+    if (at.read_only) check_read_only(warp, part, region->page(from), from % kPage);
     CellAccess cells = cell_access(warp, part, from % kPage, region->footprint.bytes + from);
     const Conflict conflict = note_access(region->page(from), cells, launch.intervals);
     if (conflict.earlier != 0) {

@@ -2,12 +2,12 @@
 #include "tests/software_gpu/ptx/launch.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <numeric>
 
 #include "tests/software_gpu/core/memory.hpp"
 #include "tests/software_gpu/core/report.hpp"
+#include "tests/software_gpu/core/statistics.hpp"
 #include "tests/software_gpu/core/stream.hpp"
 #include "tests/software_gpu/ptx/block.hpp"
 #include "tests/software_gpu/ptx/module.hpp"
@@ -146,11 +146,7 @@ void run_kernel(Operation& operation, const Kernel& kernel, dim3 grid, dim3 bloc
   ptx::Launch launch(operation, kernel, grid, block, dynamic_shared, arguments);
   launch.run();
   executed += launch.instructions;
-  static const bool statistics = std::getenv("SOFTWARE_GPU_STATISTICS") != nullptr;
-  if (!statistics) return;
-  const std::size_t blocks = std::size_t{grid.x} * grid.y * grid.z;
-  note(kernel.label + ": " + std::to_string(blocks) + " blocks of " + std::to_string(launch.threads) + " threads, " +
-       std::to_string(launch.instructions) + " warp instructions");
+  count("warp instructions of " + kernel.label, launch.instructions);
 }
 
 }  // namespace software_gpu

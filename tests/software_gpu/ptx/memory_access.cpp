@@ -102,6 +102,7 @@ void load(Warp& warp, const Instruction& x, Mask mask) {
     access.address = run.address;
     access.bytes = size;
     access.shared_address = run.shared_address;
+    access.read_only = x.option != 0;
     read_run<M, R>(warp, x, run, warp.block.access(warp, x.space, access));
   });
 }
@@ -207,7 +208,7 @@ void take_hints(Builder& b) {
                            "cv",
                            "wb",
                            "wt",
-                           "nc",
+
                            "volatile",
                            "weak",
                            "L1::no_allocate",
@@ -238,6 +239,7 @@ Space take_space(Builder& b) {
 
 void decode(Builder& b, Action action, std::size_t address_operand, std::size_t data_operand) {
   take_hints(b);
+  b.x.option = b.take("nc") ? 1 : 0;
   b.x.space = take_space(b);
   const std::size_t elements = b.take("v2") ? 2 : b.take("v4") ? 4 : b.take("v8") ? 8 : 1;
   b.address(0, address_operand);

@@ -120,6 +120,13 @@ KERNEL misaligned(const float* in, float* out) {
 KERNEL copy(const float* in, float* out) {
   out[threadIdx.x] = in[threadIdx.x];
 }
+/// In place although both pointers are __restrict__: the second load may come from a cache that does not see the
+/// writes.
+KERNEL in_place(const float* __restrict__ in, float* __restrict__ out) {
+  out[threadIdx.x] = in[threadIdx.x] + 1;
+  __syncthreads();
+  out[64 + threadIdx.x] = in[threadIdx.x ^ 1];
+}
 KERNEL uninitialised_shared(float* out) {
   __shared__ float s[64];
   if (threadIdx.x < 32) s[threadIdx.x] = 1;
@@ -140,6 +147,10 @@ KERNEL local_out_of_bounds(float* out, int far) {
   float local[8];
   for (int i = 0; i < 8; ++i) local[(i + far) & 7] = static_cast<float>(i);
   out[threadIdx.x] = local[far];
+}
+KERNEL endless(volatile float* out) {
+  while (out[0] == 1) {
+  }
 }
 KERNEL float_atomic(float* out) {
   atomicAdd(out, 1.0f);

@@ -123,11 +123,23 @@ TEST(PtxDefects, Addresses) {
   });
 }
 
+/// A __restrict__ input that the launch writes through another pointer.
+TEST(PtxDefects, ReadOnlyLoads) {
+  const auto in_place = [](bool same) {
+    load();
+    const Array<float> in(std::vector<float>(128, 1.0f)), out(128);
+    run("in_place", 1, 64, 0, {in.argument(), same ? in.argument() : out.argument()});
+  };
+  expect_reported("read-only-load: in_place", schedule("random"), [&] { in_place(true); });
+  expect_clean(schedule("random"), [&] { in_place(false); });
+}
+
 TEST(PtxDefects, Others) {
   expect_defect("uninitialised-read", {"uninitialised_shared"});
   expect_defect("float-atomic", {"float_atomic"});
   expect_sound({"integer_atomic", 3});
   expect_sound({"trapped"});
+  expect_reported("endless-loop: endless", schedule("random"), [] { launch({"endless", 1, 1}); });
   expect_reported("trap", schedule("random"), [] {
     load();
     const Array<float> out(std::vector<float>(64, 2.0f));
