@@ -55,6 +55,7 @@ cuda_backend() {
     not_run "the CUDA backend and its tests on the software GPU: $reason"
   else
     suite software-gpu gpu_tests -R '^(cuda|software_gpu)\.'
+    cat build/software-gpu/registers.txt || status=1  # of each GPU kernel, left by the test cuda.registers
   fi
 }
 

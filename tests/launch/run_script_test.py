@@ -12,6 +12,7 @@ WITHOUT = "-- CUDA backend: left out (no CUDA compiler found; expected nvcc)"
 WITH = "-- CUDA backend: toolkit 13.0.88, architectures 80-real;90-real"
 CMAKE = """mkdir -p build/ci build/software-gpu build/portable
 echo "cmake $*" >>calls
+echo 'registers of a kernel' >build/software-gpu/registers.txt
 case "$*" in *'--preset software-gpu -D'*) echo '%s' ;; esac
 """
 CTEST = """echo "ctest $*" >>calls
@@ -60,6 +61,7 @@ class RunScript(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout.splitlines()[-1], "739 passed, 0 failed, 1 skipped")
         self.assertNotIn("NOT RUN", done.stdout)
+        self.assertIn("registers of a kernel\n", done.stdout)
         self.assertIn("cmake --build --preset software-gpu --target gpu_tests\n", calls)
         self.assertIn("ctest --preset software-gpu --no-tests=error -j 2 -R ^(cuda|software_gpu)\\.\n", calls)
 
