@@ -55,8 +55,9 @@ BREAKS = {
 
 def link_command():
     """What ninja would run to link comm_mpi_test."""
-    text = subprocess.run(["ninja", "-C", BUILD, "-t", "commands", "-s", "comm_mpi_test"], capture_output=True, text=True, check=True)
-    return [part for part in shlex.split(text.stdout.splitlines()[-1]) if part not in (":", "&&")]
+    told = subprocess.run(["ninja", "-C", BUILD, "-t", "commands", "-s", "tests/comm/comm_mpi_test"], capture_output=True,
+                          text=True, check=True)
+    return [part for part in shlex.split(told.stdout.splitlines()[-1]) if part not in (":", "&&")]
 
 
 class BrokenExchange(unittest.TestCase):
