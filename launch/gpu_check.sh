@@ -116,7 +116,6 @@ if [ -n "$dry" ]; then
 fi
 check_machine
 mpi_environment
-export MPDIST_TEST_GPUS=$gpus
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$(dirname "$report")"

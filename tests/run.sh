@@ -53,7 +53,10 @@ mpi_environment
 mkdir -p build
 cmake --preset ci | tee build/configure.log
 reason=$(sed -n 's/^-- CUDA backend: left out (\(.*\))$/\1/p' build/configure.log)
-if [ -z "$reason" ]; then suite ci "all gpu_tests"; else
+if [ -z "$reason" ]; then
+  suite ci "all gpu_tests"
+  cat build/ci/registers.txt || status=1  # of each GPU kernel, left by the test cuda.registers
+else
   not_run "the CUDA backend and its tests on the software GPU: $reason"
   suite ci all
 fi

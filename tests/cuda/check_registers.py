@@ -8,6 +8,7 @@
 reads what `nvcc -Xptxas=-v` said when each object was compiled (OBJECT.ptxas, kept by keep_ptxas_output.sh). A warning of
 ptxas, an object without its file and a kernel that lacks an architecture are failures too.
 """
+import argparse
 import collections
 import pathlib
 import re
@@ -111,29 +112,38 @@ def judge(name, by_architecture, architectures, justified):
     return wrong
 
 
+def table(uses, names, architectures):
+    """A line for each kernel."""
+    lines = ["%s  registers (bytes of shared memory)" % "  ".join("%14s" % a for a in architectures)]
+    for mangled in sorted(uses, key=lambda m: short(names[m])):
+        cells = [uses[mangled].get(a, Use()) for a in architectures]
+        text = "  ".join("%5d %8s" % (u.registers, "(%d)" % u.shared if u.shared else "") for u in cells)
+        lines.append("%s  %s" % (text, short(names[mangled])))
+    return lines
+
+
 def main(arguments):
-    if len(arguments) < 2:
-        print(__doc__)
-        return 2
-    objects = arguments[1:]
-    uses, wrong = read(objects)
-    architectures = arguments[0].split(",")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("architectures", help="separated by commas; any: as compiled")
+    parser.add_argument("objects", nargs="+")
+    parser.add_argument("--output", type=pathlib.Path, help="a file for the table")
+    options = parser.parse_args(arguments)
+    uses, wrong = read(options.objects)
+    architectures = options.architectures.split(",")
     if architectures == ["any"]:
         architectures = sorted({a for by_architecture in uses.values() for a in by_architecture})
-    names = demangled(sorted(uses))
-    unused = set(JUSTIFIED)
-    print("%s  registers (bytes of shared memory)" % "  ".join("%14s" % a for a in architectures))
-    for mangled in sorted(uses, key=lambda m: short(names[m])):
-        name = short(names[mangled])
-        wrong += judge(name, uses[mangled], architectures, unused)
-        cells = [uses[mangled].get(a, Use()) for a in architectures]
-        print("%s  %s" % ("  ".join("%5d %8s" % (u.registers, "(%d)" % u.shared if u.shared else "") for u in cells), name))
+    names, unused = demangled(sorted(uses)), set(JUSTIFIED)
+    for mangled, by_architecture in uses.items():
+        wrong += judge(short(names[mangled]), by_architecture, architectures, unused)
     wrong += ["no kernel needs the excuse %r" % part for part in sorted(unused)]
     if not uses:
         wrong.append("no kernel found")
-    print("%d kernels, %d objects, %d failures" % (len(uses), len(objects), len(wrong)))
-    for line in wrong:
-        print("FAILED: " + line)
+    lines = table(uses, names, architectures)
+    lines.append("%d kernels, %d objects, %d failures" % (len(uses), len(options.objects), len(wrong)))
+    lines += ["FAILED: " + line for line in wrong]
+    print("\n".join(lines))
+    if options.output:
+        options.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 1 if wrong else 0
 
 

@@ -10,15 +10,14 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[2]
 WITHOUT = "-- CUDA backend: left out (no CUDA compiler found; expected nvcc)"
 WITH = "-- CUDA backend: toolkit 13.0.88, architectures 80-real;90-real"
-CMAKE = """mkdir -p build/ci build/software-gpu build/portable
+CMAKE = """mkdir -p build/ci
 echo "cmake $*" >>calls
-case "$*" in *'--preset software-gpu -D'*) echo '%s' ;; esac
+case "$*" in '--preset ci') echo '%s' ;; esac
+case "$*" in *gpu_tests*) echo 'registers of a kernel' >build/ci/registers.txt ;; esac
 """
-CTEST = """echo "ctest $*" >>calls
-case "$*" in
-  *software-gpu*) echo '%d%% tests passed, %d tests failed out of 40'; exit %d ;;
-  *) echo ' 3/700 Test #3: one ...***Skipped'; echo '100%% tests passed, 0 tests failed out of 700' ;;
-esac
+CTEST = """echo ' 3/700 Test #3: one ...***Skipped'
+echo '%d%% tests passed, %d tests failed out of 700'
+exit %d
 """
 
 
@@ -53,20 +52,20 @@ class RunScript(unittest.TestCase):
         self.assertEqual(done.stdout.splitlines()[-2:], [
             "NOT RUN: the CUDA backend and its tests on the software GPU: no CUDA compiler found; expected nvcc",
             "699 passed, 0 failed, 2 skipped"])
-        self.assertNotIn("ctest --preset software-gpu", calls)
+        self.assertIn("cmake --build --preset ci --target all\n", calls)
 
-    def test_with_a_toolkit_only_tests_that_need_a_gpu_run_again(self):
+    def test_with_a_toolkit_the_gpu_tests_are_built_and_registers_shown(self):
         done, calls = self.run_script(WITH)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(done.stdout.splitlines()[-1], "739 passed, 0 failed, 1 skipped")
+        self.assertEqual(done.stdout.splitlines()[-1], "699 passed, 0 failed, 1 skipped")
         self.assertNotIn("NOT RUN", done.stdout)
-        self.assertIn("cmake --build --preset software-gpu --target gpu_tests\n", calls)
-        self.assertIn("ctest --preset software-gpu --no-tests=error -j 2 -R ^(cuda|software_gpu)\\.\n", calls)
+        self.assertIn("registers of a kernel\n", done.stdout)
+        self.assertIn("cmake --build --preset ci --target all gpu_tests\n", calls)
 
-    def test_a_failure_on_the_software_gpu_fails_the_whole(self):
+    def test_failures_fail_the_whole(self):
         done, _ = self.run_script(WITH, failed=4)
         self.assertEqual(done.returncode, 8)
-        self.assertEqual(done.stdout.splitlines()[-1], "735 passed, 4 failed, 1 skipped")
+        self.assertEqual(done.stdout.splitlines()[-1], "695 passed, 4 failed, 1 skipped")
 
 
 if __name__ == "__main__":
