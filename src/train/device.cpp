@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "comm/factory.hpp"
+#include "comm/nccl/version.hpp"
 #include "kernels/gpu_libraries.hpp"
 #include "src/core/cuda.hpp"
 #include "src/core/log.hpp"
@@ -85,6 +86,7 @@ ComputeDevice::ComputeDevice(const std::string& wanted, comm::Communicator& comm
     model_ = cuda::device_name(device);
     facts_ = {{"GPU", model_}, {"CUDA", cuda::versions()}};
     for (const auto& [library, version] : kernels::gpu_libraries()) facts_.push_back({library, version});
+    facts_.push_back({"NCCL", comm::nccl_version()});
   });
   pool_ = &Pool::cuda();
 }

@@ -87,6 +87,18 @@ class Runs(CudaTest):
         self.check(RESNET, "data.augment=[]", "optimizer.lr=0.005")
 
 
+class Waits(CudaTest):
+    @software_gpu_only
+    def test_the_host_waits_once_a_step(self):
+        """Evaluation, saves and the start wait too: the same number in both runs."""
+        waits = []
+        for steps in (4, 10):
+            done = self.train(f"run{steps}", 1, *SMALL, "run.device=cuda", f"run.steps={steps}",
+                              env={**LAZY, "SOFTWARE_GPU_STATISTICS": "1"})
+            waits.append(int(re.search(r"host waits: (\d+)", done.err).group(1)))
+        self.assertEqual(waits[1] - waits[0], 6)
+
+
 class Types(CudaTest):
     def test_bf16_and_fp32_keep_the_bits_on_two_ranks(self):
         for compute in ("bf16", "fp32"):
