@@ -11,7 +11,6 @@
 #include "comm/nccl/version.hpp"
 #include "kernels/gpu_libraries.hpp"
 #include "src/core/cuda.hpp"
-#include "src/core/log.hpp"
 
 namespace mpdist::train {
 namespace {
@@ -78,7 +77,7 @@ ComputeDevice::ComputeDevice(const std::string& wanted, comm::Communicator& comm
         fmt::format("run.device = \"cuda\": {}; set run.device = \"cpu\" or \"auto\" to compute on the CPU", problem)));
   }
   if (!problem.empty()) {
-    if (status.built) log::info("computing on the CPU, run.device = \"auto\": {}", problem);
+    if (status.built) note_ = fmt::format("computing on the CPU, run.device = \"auto\": {}", problem);
     return;
   }
   together(communicator, [&] {
