@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trainer with device = "cuda" at several rank counts: on the software GPU under lazy and random schedules, or on GPUs."""
+"""The trainer with device = "cuda" on several ranks: on the software GPU, lazy and at random, or on the GPUs that are here."""
 import os
 import re
 import unittest
@@ -85,6 +85,18 @@ class Runs(CudaTest):
     def test_resnet(self):
         # A small rate: rounding in FP16 grows through 20 norms over 4 rows each, on the CPU as on GPUs.
         self.check(RESNET, "data.augment=[]", "optimizer.lr=0.005")
+
+
+class Waits(CudaTest):
+    @software_gpu_only
+    def test_the_host_waits_once_a_step(self):
+        """Evaluation, saves and the start wait too: the same number in both runs."""
+        waits = []
+        for steps in (4, 10):
+            done = self.train(f"run{steps}", 1, *SMALL, "run.device=cuda", f"run.steps={steps}",
+                              env={**LAZY, "SOFTWARE_GPU_STATISTICS": "1"})
+            waits.append(int(re.search(r"host waits: (\d+)", done.err).group(1)))
+        self.assertEqual(waits[1] - waits[0], 6)
 
 
 class Types(CudaTest):
