@@ -78,6 +78,17 @@ TEST(PtxControl, Branches) {
   EXPECT_EQ(left, std::vector<std::uint32_t>(32, 4));
 }
 
+/// A value that only the first iteration sets must outlive what the later ones compute before they use it.
+TEST(PtxControl, ValuesLiveThroughLoops) {
+  const auto sums =
+      run_text("carried", 32,
+               "mov.u32 %r0, 0; mov.u32 %r2, 0;\n"
+               "again: add.u32 %r5, %r2, 1000; add.u32 %r7, %r5, 1; setp.ne.u32 %p1, %r2, 0;\n@%p1 bra skip;\n"
+               "add.u32 %r6, %r1, 77;\nskip: add.u32 %r0, %r0, %r6; add.u32 %r2, %r2, 1; setp.lt.u32 %p2, %r2, 3;\n"
+               "@%p2 bra again;");
+  for (std::uint32_t i = 0; i < 32; ++i) EXPECT_EQ(sums[i], 3 * (i + 77));
+}
+
 /// Lanes that must act together but come from different sides of a branch whose common part stands before one of them.
 TEST(PtxControl, LanesWaitForEachOther) {
   const auto joined = run_text("joined", 32,

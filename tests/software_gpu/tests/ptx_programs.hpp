@@ -102,15 +102,17 @@ SOFTWARE_GPU_BOTH inline double double_function(int which, double x) {
   }
 }
 
-/// 64- and 32-bit arithmetic, divisions by constants and variables, shifts.
+/// 64- and 32-bit arithmetic, divisions by constants and variables, shifts. Sums wrap around, so they have no sign.
 SOFTWARE_GPU_BOTH inline std::int64_t integer_mixture(std::int64_t a, std::int32_t b, std::uint32_t c) {
+  using Bits = std::uint64_t;
   const std::int32_t divisor = b == 0 ? 3 : b;
-  std::int64_t sum = a / divisor + a % divisor + b / 7 + b % 13;
-  sum += static_cast<std::int64_t>(static_cast<std::uint64_t>(a) / (c | 1u)) +
-         static_cast<std::int64_t>(static_cast<std::uint64_t>(a) % 10);
-  sum ^= static_cast<std::int64_t>((c << (b & 31)) | (c >> (32 - (b & 31) == 32 ? 0 : 32 - (b & 31))));
-  sum += static_cast<std::int64_t>(b) * b + static_cast<std::int64_t>(c) * c;
-  return sum + (b > 5 ? -b : b) + static_cast<std::int16_t>(b) + static_cast<std::uint8_t>(c);
+  const int shift = (b & 15) + 1;
+  Bits sum = static_cast<Bits>(a / divisor) + static_cast<Bits>(a % divisor) + static_cast<Bits>(b / 7 + b % 13);
+  sum += static_cast<Bits>(a) / (c | 1u) + static_cast<Bits>(a) % 10;
+  sum ^= (c << shift) | (c >> (32 - shift));
+  sum += static_cast<Bits>(static_cast<std::int64_t>(b) * b) + static_cast<Bits>(c) * c;
+  sum += static_cast<Bits>(b > 5 ? -b : b / 2) + static_cast<Bits>(static_cast<std::int16_t>(b));
+  return static_cast<std::int64_t>(sum + static_cast<std::uint8_t>(c));
 }
 
 /// Steps of the Collatz sequence: every lane leaves the loop at another time.
