@@ -14,8 +14,8 @@ struct ConvolutionOperands {
   DType type;
   Conv2dGeometry geometry;
 
-  ConvolutionOperands(const Tensor& images, const Tensor& filters, const Conv2dGeometry& of)
-      : x(images.shape()), weight(filters.shape()), type(images.dtype()), geometry(of) {}
+  ConvolutionOperands(const Tensor& input, const Tensor& filter, const Conv2dGeometry& strided)
+      : x(input.shape()), weight(filter.shape()), type(input.dtype()), geometry(strided) {}
   cudnn::ConvolutionShape shape(cudnn::ConvolutionPass pass) const;
   std::int64_t out_height() const { return geometry.output_extent(x[1], weight[1]); }
   std::int64_t out_width() const { return geometry.output_extent(x[2], weight[2]); }

@@ -6,7 +6,9 @@
     check_registers.py any add.cu.o cast.cu.o ...            whatever they were compiled for
 
 reads what `nvcc -Xptxas=-v` said when each object was compiled (OBJECT.ptxas, kept by keep_ptxas_output.sh). A warning of
-ptxas, an object without its file and a kernel that lacks an architecture are failures too.
+ptxas, an object without its file and a kernel that lacks an architecture are failures too; so is one of an unnamed
+namespace (or of its types): nvcc makes that name from the folder that it runs in, and a compiler cache which serves several
+folders then gives host code and PTX different names.
 """
 import argparse
 import collections
@@ -23,7 +25,7 @@ FUNCTION = re.compile(r"Function properties for (\w+)")
 FRAME = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
 USED = re.compile(r"Used (\d+) registers")
 SHARED = re.compile(r"(\d+) bytes smem")
-INTERNAL = re.compile(r"_GLOBAL__N__\w+?::|\(anonymous namespace\)::|mpdist::kernels::cuda::|mpdist::")
+COMMON = re.compile(r"mpdist::kernels::cuda::|mpdist::")
 
 
 class Use:
@@ -48,7 +50,7 @@ def demangled(names):
 
 def short(name):
     """A demangled name without its parameters and without the namespaces that all kernels share."""
-    name = INTERNAL.sub("", name)
+    name = COMMON.sub("", name)
     name = re.sub(r"^void ", "", name)
     depth = 0
     for place, letter in enumerate(name):
@@ -134,6 +136,8 @@ def main(arguments):
         architectures = sorted({a for by_architecture in uses.values() for a in by_architecture})
     names, unused = demangled(sorted(uses)), set(JUSTIFIED)
     for mangled, by_architecture in uses.items():
+        if "_GLOBAL__N_" in mangled:
+            wrong.append("%s: a name of an unnamed namespace" % short(names[mangled]))
         wrong += judge(short(names[mangled]), by_architecture, architectures, unused)
     wrong += ["no kernel needs the excuse %r" % part for part in sorted(unused)]
     if not uses:

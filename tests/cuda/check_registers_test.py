@@ -48,6 +48,10 @@ class CheckRegisters(unittest.TestCase):
     def test_a_stack_frame(self):
         self.assert_fails("twice<float> on sm_80: 40 bytes of stack", CLEAN.format("sm_80", 40, 0), CLEAN.format("sm_90", 0, 0))
 
+    def test_a_name_that_depends_on_the_folder(self):
+        unnamed = CLEAN.replace("5twice", "5twiceIN38_GLOBAL__N__08d30bbb_6_add_cu_6ff5ca763SumEE")
+        self.assert_fails("a name of an unnamed namespace", unnamed.format("sm_80", 0, 0), unnamed.format("sm_90", 0, 0))
+
     def test_a_missing_architecture(self):
         self.assert_fails("twice<float>: not compiled for sm_90", CLEAN.format("sm_80", 0, 0))
 

@@ -2,8 +2,9 @@
 #include "tests/software_gpu/tests/launch_kernels.hpp"
 
 namespace software_gpu::testing {
-namespace {
 
+// Named: nvcc makes the name of an unnamed namespace from the folder that it runs in, so that a compiler cache which
+// serves several folders gives host code and PTX different names.
 __global__ void __launch_bounds__(kThreads) scale_kernel(float a, const float* x, float* y, int n) {
   const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (i < n) y[i] = a * x[i];
@@ -22,8 +23,6 @@ __global__ void __launch_bounds__(kThreads) look_up_kernel(Table table, float* y
 }
 
 __global__ void __launch_bounds__(kThreads) nothing_kernel() {}
-
-}  // namespace
 
 void scale(const Launch& l, float a, const float* x, float* y, int n) {
   scale_kernel<<<l.blocks, l.threads, l.dynamic_shared, l.stream>>>(a, x, y, n);
