@@ -2,17 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Breaks the host code of the exchange in ways that a GPU may forgive, and demands that the software GPU does not.
 
-Each case changes the text of one source, compiles that file alone and links it before the library that holds the original into
-comm_mpi_test. BUILD is a build folder in which comm_mpi_test is built; MPIEXEC starts its ranks.
+Each case changes the text of one source of comm_mpi_test (broken_build.py: BUILD is a build folder); MPIEXEC starts its ranks.
 """
-import json
 import os
-import shlex
 import subprocess
 import unittest
 
-BUILD = os.environ["BUILD"]
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+from broken_build import broken_program
+
 SUM = "Reducer.EqualsTheTreeOfAllShardsBitForBit/nccl"
 
 
@@ -53,40 +50,9 @@ BREAKS = {
 }
 
 
-def link_command():
-    """What ninja would run to link comm_mpi_test."""
-    told = subprocess.run(["ninja", "-C", BUILD, "-t", "commands", "-s", "tests/comm/comm_mpi_test"], capture_output=True,
-                          text=True, check=True)
-    return [part for part in shlex.split(told.stdout.splitlines()[-1]) if part not in (":", "&&")]
-
-
 class BrokenExchange(unittest.TestCase):
-    def compile(self, source, text, folder):
-        """The object of a source with another text, by the command of the build."""
-        with open(os.path.join(BUILD, "compile_commands.json"), encoding="utf-8") as file:
-            entry = next(e for e in json.load(file) if e["file"] == os.path.join(ROOT, source))
-        changed, made = os.path.join(folder, os.path.basename(source)), os.path.join(folder, "changed.o")
-        with open(changed, "w", encoding="utf-8") as file:
-            file.write(text)
-        command = shlex.split(entry["command"])
-        command[command.index("-o") + 1] = made
-        command[command.index("-c") + 1] = changed
-        subprocess.run(command, cwd=entry["directory"], check=True)
-        return made
-
     def check(self, name, broken):
-        folder = os.path.join(BUILD, "tests", "comm", "broken", name)  # a fixed place: the compiler's cache knows it again
-        os.makedirs(folder, exist_ok=True)
-        with open(os.path.join(ROOT, broken.source), encoding="utf-8") as file:
-            text = file.read()
-        for old, new in broken.changes:
-            self.assertEqual(text.count(old), 1, f"{broken.source} no longer holds {old!r}")
-            text = text.replace(old, new)
-        made, program = self.compile(broken.source, text, folder), os.path.join(folder, "comm_mpi_test")
-        command = link_command()
-        command[command.index("-o") + 1] = program
-        command.insert(command.index("-o") + 2, made)
-        subprocess.run(command, cwd=BUILD, check=True)
+        program = broken_program("tests/comm/comm_mpi_test", name, broken.source, broken.changes)
         for schedule in broken.schedules:
             with self.subTest(schedule):
                 self.run_broken(program, broken, schedule)
