@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trainer with device = "cuda" on several ranks: on the software GPU, lazy and at random, or on the GPUs that are here."""
+"""The trainer with device = "cuda" on several ranks: on the software GPU, lazy and at random, or on real ones."""
 import os
 import re
 import unittest
