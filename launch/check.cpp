@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "data/augmentation.hpp"
+#include "kernels/tensor_cores.hpp"
 #include "kernels/threads.hpp"
 #include "launch/commands.hpp"
 #include "launch/guard.hpp"
@@ -57,18 +58,30 @@ void print_length(const train::Config& config, const train::Plan& plan) {
   print("length", fmt::format("{} ({:.2f} batches an epoch)", steps, batches));
 }
 
+/// Whether ranks would compute on GPUs.
+bool plans_gpus(const train::Config& config) {
+  return config.run.device == "cuda" || (config.run.device == "auto" && cuda::status().devices > 0);
+}
+
+/// How the layer of a weight reaches the matrix units of a GPU, where that is not in full: "  Tensor Cores padded".
+std::string tensor_cores(const Parameter& p, DType type) {
+  if (p.role != ParameterRole::weight || p.shape.rank() < 2) return "";
+  const bool convolution = p.shape.rank() == 4;
+  const std::int64_t out = p.shape[0], in = p.shape[-1];
+  const std::int64_t groups = convolution ? out * p.shape[1] * p.shape[2] / p.fan_out : 1;
+  const kernels::TensorCores use = convolution ? kernels::tensor_cores_of_convolution(type, in * groups, out, groups)
+                                               : kernels::tensor_cores_of_linear(type, in, out);
+  return use == kernels::TensorCores::full ? "" : fmt::format("  Tensor Cores {}", name_of(use));
+}
+
 void print_model(const train::Config& config, const train::TrainingState& state) {
   const ParameterStore& store = state.store;
   const std::string frozen = store.frozen() == 0 ? "" : fmt::format(", {} of them frozen", store.frozen());
   print("model", fmt::format("{}: {} parameters{}", config.model.name, store.trainable() + store.frozen(), frozen));
   for (const Parameter& p : store.registered()) {
-    fmt::print("    {:<23} {:<19} {:>10}{}\n", p.name, p.shape.to_string(), p.elements(), p.frozen ? "  frozen" : "");
+    fmt::print("    {:<23} {:<19} {:>10}{}{}\n", p.name, p.shape.to_string(), p.elements(), p.frozen ? "  frozen" : "",
+               plans_gpus(config) ? tensor_cores(p, store.compute_type()) : "");
   }
-}
-
-/// Whether ranks would compute on GPUs.
-bool plans_gpus(const train::Config& config) {
-  return config.run.device == "cuda" || (config.run.device == "auto" && cuda::status().devices > 0);
 }
 
 void print_device(const train::Config& config) {

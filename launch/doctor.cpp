@@ -14,6 +14,8 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "comm/nccl/version.hpp"
+#include "kernels/gpu_libraries.hpp"
 #include "launch/commands.hpp"
 #include "launch/guard.hpp"
 #include "launch/machine.hpp"
@@ -91,6 +93,8 @@ void print_gpus(std::vector<std::string>& advice) {
     print(fmt::format("GPU {}", device), fmt::format("{}, PCI {}", cuda::device_name(device), cuda::bus_id(device)));
   }
   if (status.built) print("CUDA", cuda::versions());
+  for (const auto& [library, version] : kernels::gpu_libraries()) print(library, version);
+  if (status.built) print("NCCL", comm::nccl_version());
   if (!status.built && std::filesystem::exists("/proc/driver/nvidia/version")) {
     advice.push_back("this machine has an NVIDIA driver; a program built with -DMPDIST_CUDA=ON would use its GPUs");
   }

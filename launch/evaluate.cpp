@@ -71,6 +71,7 @@ int evaluate(const Arguments& arguments, comm::Communicator& communicator) {
   const train::Evaluation evaluation =
       train::evaluate(source->config, subject->plan, *subject->state, *subject->data.test, *subject->augmentation,
                       communicator, subject->stream);
+  if (!device.note().empty()) log::info("{}", device.note());
   if (log::speaks()) {
     fmt::print("step {}: accuracy {:.4f}, loss {:.6f} on {} samples ({})\n", subject->state->step, evaluation.accuracy,
                evaluation.loss, evaluation.samples, source->path);

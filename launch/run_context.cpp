@@ -20,6 +20,7 @@ train::RunContext run_context(std::chrono::steady_clock::time_point started, con
           .machine_cpus = machine_cpus(),
           .pool = &device.pool(),
           .device = device.is_gpu() ? device.model() : processor_model(),
+          .device_note = device.note(),
           .versions = facts_line(facts),
           .facts = std::move(facts),
           .started = started};

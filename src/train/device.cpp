@@ -8,8 +8,9 @@
 #include <utility>
 
 #include "comm/factory.hpp"
+#include "comm/nccl/version.hpp"
+#include "kernels/gpu_libraries.hpp"
 #include "src/core/cuda.hpp"
-#include "src/core/log.hpp"
 
 namespace mpdist::train {
 namespace {
@@ -76,13 +77,15 @@ ComputeDevice::ComputeDevice(const std::string& wanted, comm::Communicator& comm
         fmt::format("run.device = \"cuda\": {}; set run.device = \"cpu\" or \"auto\" to compute on the CPU", problem)));
   }
   if (!problem.empty()) {
-    if (status.built) log::info("computing on the CPU, run.device = \"auto\": {}", problem);
+    if (status.built) note_ = fmt::format("computing on the CPU, run.device = \"auto\": {}", problem);
     return;
   }
   together(communicator, [&] {
     cuda::use(device);
     model_ = cuda::device_name(device);
     facts_ = {{"GPU", model_}, {"CUDA", cuda::versions()}};
+    for (const auto& [library, version] : kernels::gpu_libraries()) facts_.push_back({library, version});
+    facts_.push_back({"NCCL", comm::nccl_version()});
   });
   pool_ = &Pool::cuda();
 }

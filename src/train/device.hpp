@@ -13,9 +13,9 @@ namespace mpdist::train {
 /// ranks. Made once in a process, before any stream of a GPU, and outlives them; then the pools give the memory back.
 class ComputeDevice {
  public:
-  /// Collective. `wanted` is run.device. "auto" takes GPUs where every rank has one of its own, else the CPU; a program
-  /// with the CUDA backend then says why in one line. "cuda" without GPUs is a collective UsageError with the reason:
-  /// no driver, no device, too few for the ranks of a node, two ranks on one.
+  /// Collective. `wanted` is run.device. "auto" takes GPUs where every rank has one of its own, else the CPU. "cuda"
+  /// without GPUs is a collective UsageError with the reason: no driver, no device, too few for the ranks of a host,
+  /// two ranks on one.
   ComputeDevice(const std::string& wanted, comm::Communicator& communicator);
   ~ComputeDevice();
   ComputeDevice(const ComputeDevice&) = delete;
@@ -25,12 +25,14 @@ class ComputeDevice {
   Pool& pool() const { return *pool_; }
   bool is_gpu() const { return pool_->device() == Device::cuda; }
   const std::string& model() const { return model_; }  ///< of the GPU; empty on the CPU
-  /// Of the GPU, to be equal on all ranks: model, versions of runtime and driver. Empty on the CPU.
+  /// One line for people: why "auto" took the CPU though the program has the CUDA backend; else empty.
+  const std::string& note() const { return note_; }
+  /// Of the GPU, to be equal on all ranks: model, versions of runtime, driver and libraries. Empty on the CPU.
   const std::vector<Fact>& facts() const { return facts_; }
 
  private:
   Pool* pool_ = &Pool::host();
-  std::string model_;
+  std::string model_, note_;
   std::vector<Fact> facts_;
   int exceptions_;
 };

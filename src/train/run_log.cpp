@@ -46,6 +46,7 @@ void RunLog::start(const TrainingState& state, const std::string& resumed_from, 
   together(communicator_, [&] {
     if (communicator_.rank() == 0) open_files(state, devices);
   });
+  if (!context_.device_note.empty()) log::info("{}", context_.device_note);
   const std::vector<int>& nodes = communicator_.nodes();
   for (const auto& reporter : reporters_) {
     reporter->start(

@@ -7,7 +7,6 @@
 #include <iterator>
 
 #include "comm/factory.hpp"
-#include "kernels/digest.hpp"
 #include "kernels/ema_update.hpp"
 #include "src/core/copy.hpp"
 #include "src/core/range.hpp"
@@ -22,8 +21,6 @@ using precision::StepEvent;
 using precision::Verdict;
 
 namespace {
-
-constexpr std::int64_t kFirstSlot = 4;  // in the digests: master, working copy, statistics and average come before
 
 /// Elements of the running statistics.
 std::int64_t statistics_of(const TrainingState& state) {
@@ -54,7 +51,7 @@ StepRunner::StepRunner(const Config& config, const Plan& plan, TrainingState& st
       sums_(stream, plan.local_shards),
       values_({plan.local_shards, 2 + statistics_of(state)}, DType::fp32, MemoryKind::workspace, stream.host_pool()),
       mean_statistics_({statistics_of(state)}, DType::fp32, MemoryKind::workspace, stream.host_pool()),
-      digests_(stream, kFirstSlot + static_cast<std::int64_t>(state.optimizer->slots().size())) {
+      digests_(state, stream) {
   for (const Parameter* p : state.store.trainable_parameters()) segments_.push_back({p->offset, p->elements()});
 }
 
@@ -66,22 +63,14 @@ StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, 
   reducer_.set_step(state_.attempted);
   forward_backward(batch, gradient_scale, watch);
   reduce();
-  if (audit) enqueue_digests();
+  if (audit) digests_.enqueue();
   hooks.while_waiting();
   reducer_.synchronize(stream_);  // the one wait of a step
   collect_values();
   report.saturated = state_.optimizer->saturated();
   const Verdict verdict = merge(local_verdict(requests, audit), audit);
-
-  const auto terms = static_cast<double>(verdict.loss_terms);
-  report.event = verdict.event();
-  report.stop = verdict.stop_requests > 0;
-  report.save = verdict.save_requests > 0;
-  report.loss = static_cast<double>(reducer_.reduced_values()[0]) / terms;
-  report.accuracy = static_cast<double>(reducer_.reduced_values()[1]) / terms;
-  const double unscale = plan_.loss_terms_power / (report.loss_scale * terms);
-  report.grad_norm = optim::global_norm({statistics_.data(), segments_.size()}, unscale);
-  report.lr = config_.optimizer.common.lr * schedule_.factor(state_.step);
+  const double unscale = plan_.loss_terms_power / (report.loss_scale * static_cast<double>(verdict.loss_terms));
+  tell(verdict, unscale, report);
   if (watch) {
     telemetry_.end(communicator_, reduced_);
     report.telemetry = &telemetry_;
@@ -102,6 +91,18 @@ StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, 
   state_.scaler.update(report.event);
   report.new_loss_scale = state_.scaler.scale();
   return report;
+}
+
+/// What the verdict and the sums say.
+void StepRunner::tell(const Verdict& verdict, double unscale, StepReport& report) const {
+  const auto terms = static_cast<double>(verdict.loss_terms);
+  report.event = verdict.event();
+  report.stop = verdict.stop_requests > 0;
+  report.save = verdict.save_requests > 0;
+  report.loss = static_cast<double>(reducer_.reduced_values()[0]) / terms;
+  report.accuracy = static_cast<double>(reducer_.reduced_values()[1]) / terms;
+  report.grad_norm = optim::global_norm({statistics_.data(), segments_.size()}, unscale);
+  report.lr = config_.optimizer.common.lr * schedule_.factor(state_.step);
 }
 
 void StepRunner::forward_backward(const data::Batch& batch, double gradient_scale, bool watch) {
@@ -176,29 +177,8 @@ Verdict StepRunner::local_verdict(StepRequests requests, bool audit) const {
   verdict.equal[Verdict::allowance] = static_cast<std::uint64_t>(scaler.allowance);
   verdict.equal[Verdict::hopeless_skips] = static_cast<std::uint64_t>(scaler.hopeless_skips);
   verdict.equal[Verdict::cursor] = static_cast<std::uint64_t>(state_.attempted * plan_.global_batch);
-  if (audit) fill_audit(verdict);
+  if (audit) digests_.fill(verdict);
   return verdict;
-}
-
-void StepRunner::enqueue_digests() {
-  std::vector<Tensor> state = {state_.store.master(), state_.store.working(), state_.store.statistics(),
-                               state_.ema ? state_.ema->average() : Tensor()};
-  for (const optim::Slot& slot : state_.optimizer->slots()) state.push_back(slot.values);
-  for (std::int64_t i = 0; const Tensor& tensor : state) {
-    if (tensor) kernels::digest(stream_, {.tensor = tensor, .digest = &digests_[i]});
-    ++i;
-  }
-}
-
-/// From the digests of enqueue_digests(), now that they have arrived; those of empty tensors are 0.
-void StepRunner::fill_audit(Verdict& verdict) const {
-  verdict.equal[Verdict::audit_master] = digests_[0];
-  verdict.equal[Verdict::audit_working] = digests_[1];
-  verdict.equal[Verdict::audit_statistics] = digests_[2];
-  verdict.equal[Verdict::audit_ema] = digests_[3];
-  std::uint64_t slots = 0;
-  for (std::int64_t i = kFirstSlot; i < digests_.size(); ++i) slots = slots * 3 + digests_[i];
-  verdict.equal[Verdict::audit_optimizer] = slots;
 }
 
 /// Merges over the ranks; a difference ends the run with its name.
@@ -225,9 +205,9 @@ Verdict StepRunner::merge(const Verdict& mine, bool audit) {
 
 void StepRunner::audit() {
   Verdict verdict;
-  enqueue_digests();
+  digests_.enqueue();
   stream_.synchronize();
-  fill_audit(verdict);
+  digests_.fill(verdict);
   verdict.equal[Verdict::attempted] = static_cast<std::uint64_t>(state_.attempted);
   verdict.equal[Verdict::step] = static_cast<std::uint64_t>(state_.step);
   reduced_ = Tensor();  // not valid between steps

@@ -19,6 +19,7 @@
 #include "src/train/faults.hpp"
 #include "src/train/plan.hpp"
 #include "src/train/state.hpp"
+#include "src/train/state_digests.hpp"
 #include "src/train/telemetry.hpp"
 
 namespace mpdist::train {
@@ -79,10 +80,9 @@ class StepRunner {
  private:
   void forward_backward(const data::Batch& batch, double gradient_scale, bool watch);
   void reduce();
-  void enqueue_digests();
   void collect_values();
+  void tell(const precision::Verdict& verdict, double unscale, StepReport& report) const;
   precision::Verdict local_verdict(StepRequests requests, bool audit) const;
-  void fill_audit(precision::Verdict& verdict) const;
   precision::Verdict merge(const precision::Verdict& mine, bool audit);
   void update(const StepReport& report, double unscale);
   void update_statistics();
@@ -100,10 +100,10 @@ class StepRunner {
   HostArray<kernels::TensorStatistics> statistics_;  ///< of the reduced gradient, by parameter
   Tensor reduced_;
   Telemetry telemetry_;
-  HostArray<nn::LossSums> sums_;                         ///< by local shard
-  Tensor values_;                                        ///< host, [local shards, loss, correct and statistics]
-  Tensor mean_statistics_;                               ///< host, of the last update
-  HostArray<std::uint64_t> digests_;                     ///< of all state, for an audit
+  HostArray<nn::LossSums> sums_;  ///< by local shard
+  Tensor values_;                 ///< host, [local shards, loss, correct and statistics]
+  Tensor mean_statistics_;        ///< host, of the last update
+  StateDigests digests_;
   std::int64_t loss_terms_ = 0, forward_nonfinite_ = 0;  ///< local sums of this step
 };
 

@@ -20,6 +20,7 @@ struct RunContext {
   std::int64_t machine_cpus = 1;                                ///< of this rank's machine
   Pool* pool = &Pool::host();  ///< memory of the device that this rank computes on (ComputeDevice)
   std::string device;          ///< its model name
+  std::string device_note;     ///< a line on the choice of it; may be empty
   std::string versions;        ///< one line: program, libraries, instruction set
   std::vector<Fact> facts;     ///< of this rank, equal on all: build, libraries, instruction set, GPU
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();  ///< of the process

@@ -183,7 +183,9 @@ VALUES = [
     Bad("infinite", "optimizer.lr: expected a finite number, found inf", sets=["optimizer.lr=inf"]),
     Bad("integer_overflow", "config.toml:15:", add="[batch]\nglobal = 99999999999999999999"),
     Bad("unknown_type", "expected one of 'fp16', 'bf16', 'fp32', found 'fp64'", sets=["precision.compute=fp64"]),
-    Bad("unbuilt_device", "run.device: expected one of 'auto', 'cpu', found 'cuda'", sets=["run.device=cuda"]),
+    Bad("unknown_device", "run.device: expected one of 'auto', 'cpu', 'cuda', found 'tpu'", sets=["run.device=tpu"]),
+    Bad("no_gpu", 'run.device = "cuda": ', sets=["run.device=cuda"]),
+    Bad("no_gpu_on_two_ranks", 'set run.device = "cpu" or "auto"', sets=["run.device=cuda"], ranks=2),
     Bad("unknown_reduction", "found 'ring'", sets=["comm.reduction=ring"]),
     Bad("unknown_wire", "comm.wire: expected one of", sets=["comm.wire=int8"]),
     Bad("unknown_augmentation", "data.augment: expected one of 'crop', 'flip', found 'rotate'", sets=["data.augment=[\"rotate\"]"]),
@@ -439,7 +441,7 @@ class BadInput(RunTest):
         arguments = [self.filled(a) for a in (["{config}"] if bad.arguments is None else bad.arguments)]
         for setting in bad.sets:
             arguments += ["--set", self.filled(setting)]
-        env = {"MPDIST_FAULT": bad.fault} if bad.fault else None
+        env = {"CUDA_VISIBLE_DEVICES": ""} | ({"MPDIST_FAULT": bad.fault} if bad.fault else {})
         done = run(arguments, bad.ranks, env, timeout=MPI_S if bad.ranks else ALONE_S)
         self.assertEqual(done.code, bad.code, done.err)
         self.assertEqual(len(done.lines()), 1, done.err)

@@ -47,7 +47,7 @@ TEST(Evaluator, UsesTheAverageAndLeavesTheWeightsAsTheyWere) {
     const auto before = h.everything();
     const Evaluation found = evaluated(h);
     EXPECT_EQ(h.everything(), before) << precision;
-    std::memcpy(average.state->store.master().raw(), h.state->ema->average().raw(), h.state->ema->average().bytes());
+    test::assign(average.state->store.master(), test::host_copy(h.state->ema->average()));
     average.state->refresh_working(average.stream);
     EXPECT_EQ(found.loss, evaluated(average).loss) << precision;
     EXPECT_NE(found.loss, evaluated(plain).loss) << precision;
@@ -56,7 +56,7 @@ TEST(Evaluator, UsesTheAverageAndLeavesTheWeightsAsTheyWere) {
 
 TEST(Evaluator, AnAverageBeyondTheComputeTypeSaturates) {
   StepHarness h = make("fp16", "ema_decay = 0.75");
-  h.state->ema->average().data<float>()[0] = 1e6F;  // the last layer's bias
+  test::set_value(h.state->ema->average(), 0, 1e6F);  // the last layer's bias
   EXPECT_TRUE(std::isfinite(evaluated(h).loss));
 }
 

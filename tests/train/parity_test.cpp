@@ -49,7 +49,7 @@ struct Fixture {
     std::vector<std::int32_t> all_labels(static_cast<std::size_t>(labels.shape().elements()));
     labels.read(all_labels.data());
     std::copy_n(all_labels.begin() + which * rows, rows, result.labels.data<std::int32_t>());
-    return result;
+    return test::StepHarness::on_device(result);
   }
 
   void set_initial(ParameterStore& store) const {
@@ -58,7 +58,8 @@ struct Fixture {
     for (const Parameter* p : store.parameters()) {
       const std::vector<float> values = read_floats(initial.open_dataset(p->name));
       ASSERT_EQ(static_cast<std::int64_t>(values.size()), p->elements()) << p->name;
-      std::copy(values.begin(), values.end(), store.master(*p).data<float>());
+      test::overwrite(store.master(*p),
+                      [&](const Tensor& host) { std::copy(values.begin(), values.end(), host.data<float>()); });
     }
   }
 };
@@ -106,8 +107,9 @@ TEST_P(Parity, EveryFirstGradientMatchesPyTorch) {
       ASSERT_NEAR(actual[i], reference[i], 1e-5 * largest) << p.name << " " << i;
     ++seen;
   };
-  nn::LossSums loss;
-  pass.run(fixture.batch(0), 0, mean, nullptr, check, loss);
+  const HostValue<nn::LossSums> loss(harness.stream);
+  pass.run(fixture.batch(0), 0, mean, nullptr, check, *loss);
+  harness.stream.synchronize();
   EXPECT_EQ(seen, harness.state->store.parameters().size());
 }
 

@@ -51,8 +51,10 @@ class ResnetParity : public ::testing::TestWithParam<Case> {
   }
 
   void set_initial(const Parameter& p) {
+    test::overwrite(harness_.state->store.master(p), [&](const Tensor& host) { write_initial(p, host.data<float>()); });
+  }
+  static void write_initial(const Parameter& p, float* values) {
     const test::Formula noise(p.name);
-    float* values = harness_.state->store.master(p).data<float>();
     const auto fan_in = static_cast<double>(p.elements() / p.shape[0]);
     const auto limit = static_cast<float>(std::sqrt(6 / fan_in));
     for (std::int64_t i = 0; i < p.elements(); ++i) {
@@ -83,7 +85,7 @@ class ResnetParity : public ::testing::TestWithParam<Case> {
       const std::int64_t first = (which * rows_ + row) * pixels;
       for (std::int64_t i = 0; i < pixels; ++i) image[i] = pattern(label * pixels + i) + noise(first + i) / 2;
     }
-    return result;
+    return test::StepHarness::on_device(result);
   }
 
   /// L2 norm, projection and samples as the fixture holds them, within `tolerance` of norm and largest sample.
@@ -131,10 +133,11 @@ TEST_P(ResnetParity, EveryFirstGradient) {
     sum.resize(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) sum[i] += values[i];
   };
-  nn::LossSums loss;
+  const HostValue<nn::LossSums> loss(harness_.stream);
   for (int shard = 0; shard < GetParam().shards; ++shard) {
-    pass.run(batch(0), shard, 1.0 / static_cast<double>(rows_), nullptr, add, loss);
+    pass.run(batch(0), shard, 1.0 / static_cast<double>(rows_), nullptr, add, *loss);
   }
+  harness_.stream.synchronize();
   const hdf5::Group group = expected_.open_group("gradient");
   EXPECT_EQ(sums.size(), harness_.state->store.parameters().size());
   EXPECT_EQ(group.members().size(), sums.size());

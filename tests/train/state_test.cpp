@@ -68,8 +68,8 @@ TEST(State, ACheckpointThatLacksSomethingIsRefused) {
 /// A master beyond the largest FP16 value becomes that value, never infinity.
 TEST(State, TheRefreshedWorkingCopySaturates) {
   StepHarness h = make("name = \"sgd\"\n");
-  h.state->store.master().data<float>()[0] = 1e6F;
-  h.state->store.master().data<float>()[1] = -65520;
+  test::set_value(h.state->store.master(), 0, 1e6F);
+  test::set_value(h.state->store.master(), 1, -65520);
   h.state->refresh_working(h.stream);
   EXPECT_EQ(test::value_at(h.state->store.working(), 0), 65504);
   EXPECT_EQ(test::value_at(h.state->store.working(), 1), -65504);

@@ -66,7 +66,7 @@ struct Rank {
                       "\"{}\"\nlr = 0.01\nema_decay = 0.9\n",
                       optimizer),
           {4, 4, 1}, 5, faults),
-        runner(h.config, h.plan, *h.state, witness, witness, *h.schedule, *h.faults, h.stream),
+        runner(h.config, h.plan, *h.state, witness, h.gradients(), *h.schedule, *h.faults, h.stream),
         batch(h.batch(2)) {
     h.step(h.batch(0));
     h.step(h.batch(1));
@@ -80,7 +80,7 @@ struct Rank {
 
 /// Flips the lowest bit of the first FP32 value.
 void flip(const Tensor& values) {
-  *static_cast<std::uint32_t*>(values.raw()) ^= 1;
+  test::edit(test::element_of(values, 0), [](const Tensor& host) { *static_cast<std::uint32_t*>(host.raw()) ^= 1; });
 }
 
 struct Change {

@@ -3,9 +3,11 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "comm/communicator.hpp"
+#include "comm/factory.hpp"
 #include "kernels/threads.hpp"
 #include "src/optim/schedule.hpp"
 #include "src/train/config.hpp"
@@ -14,12 +16,14 @@
 
 namespace mpdist::test {
 
-/// One rank that runs steps on batches the test makes: everything the trainer has but data, files and the loop.
+/// One rank on the device under test that runs steps on batches the test makes: everything the trainer has but data,
+/// files and the loop.
 struct StepHarness {
   train::Config config;
   train::Plan plan;
-  Stream stream;
+  Stream& stream = stream_under_test();
   std::unique_ptr<comm::Communicator> communicator = comm::make_self();
+  std::unique_ptr<comm::Communicator> nccl = stream.device() == Device::cuda ? comm::make_nccl(*communicator) : nullptr;
   std::unique_ptr<train::TrainingState> state;
   std::unique_ptr<optim::Schedule> schedule;
   std::unique_ptr<train::FaultPlan> faults;
@@ -36,8 +40,17 @@ struct StepHarness {
       if (entry.name == config.schedule.name) schedule = entry.make(*config.schedule.options, plan.max_steps);
     }
     faults = std::make_unique<train::FaultPlan>(train::parse_faults(fault_text), 0, stream);
-    runner = std::make_unique<train::StepRunner>(config, plan, *state, *communicator, *communicator, *schedule, *faults,
+    runner = std::make_unique<train::StepRunner>(config, plan, *state, *communicator, gradients(), *schedule, *faults,
                                                  stream);
+  }
+
+  comm::Communicator& gradients() const { return nccl ? *nccl : *communicator; }
+
+  /// A batch of host memory on the device under test.
+  static data::Batch on_device(data::Batch batch) {
+    batch.images = to_device(stream_under_test(), batch.images, MemoryKind::data);
+    batch.labels = to_device(stream_under_test(), batch.labels, MemoryKind::data);
+    return batch;
   }
 
   /// Random images and labels of batch k.
@@ -51,7 +64,7 @@ struct StepHarness {
     for (std::int64_t i = 0; i < plan.global_batch; ++i) {
       result.labels.data<std::int32_t>()[i] = static_cast<std::int32_t>((i * 7 + k) % classes);
     }
-    return result;
+    return on_device(std::move(result));
   }
 
   train::StepReport step(const data::Batch& data, bool audit = false) { return runner->attempt(data, {}, audit); }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -27,6 +28,12 @@ std::string toml(const std::string& extra = "", const std::string& optimizer = "
 
 StepHarness make(const std::string& text, const std::string& faults = "") {
   return StepHarness(text, {4, 4, 1}, 5, faults);
+}
+
+void fill(const Tensor& tensor, float value) {
+  test::overwrite(tensor, [value](const Tensor& host) {
+    for (std::int64_t i = 0; i < host.elements(); ++i) test::set_value(host, i, value);
+  });
 }
 
 double distance(const StepHarness& h, const std::vector<double>& before) {
@@ -127,12 +134,12 @@ TEST(Step, NonFiniteForwardLeavesScaleAndTrackerAlone) {
 TEST(Step, OverflowInTheSumIsSaidToBeInTheSum) {
   StepHarness h = make(toml("", "lr = 0.125", "compute = \"fp16\"\nloss_scale = 65536.0"));
   data::Batch batch = h.batch(0);
-  for (std::int64_t i = 0; i < batch.images.elements(); ++i) test::set_value(batch.images, i, 1.0F);
-  for (std::int64_t i = 0; i < 32; ++i) batch.labels.data<std::int32_t>()[i] = 0;
+  fill(batch.images, 1.0F);
+  test::overwrite(batch.labels, [](const Tensor& labels) { std::ranges::fill(labels.span<std::int32_t>(), 0); });
   bool seen = false;
   for (float size :
        {1.0F, 1.5F, 2.0F, 2.5F, 3.0F, 4.0F, 5.0F, 6.0F}) {  // some size leaves the leaves finite and the sum not
-    for (std::int64_t i = 0; i < batch.images.elements(); ++i) test::set_value(batch.images, i, size);
+    fill(batch.images, size);
     batch.attempted = h.state->attempted;
     const train::StepReport report = h.step(batch);
     if (report.event != StepEvent::gradient_overflow || report.diagnosis.where != "sum") continue;
@@ -168,7 +175,8 @@ TEST(Step, TheAverageFollowsTheMastersAfterTheUpdate) {
 TEST(Step, SaturatedWorkingElementsAreCounted) {
   StepHarness h = make(toml());
   EXPECT_EQ(h.step().saturated, 0);
-  h.state->store.master().data<float>()[0] = 1e6F;
+  test::set_value(h.state->store.master(), 0, 1e6F);
+  if (h.stream.device() == Device::cuda) h.step();  // there it is the count of the update before
   EXPECT_EQ(h.step().saturated, 1);
   EXPECT_EQ(test::value_at(h.state->store.working(), 0), 65504);
 }
@@ -207,13 +215,13 @@ TEST(Step, MeanIsOverTheUnmaskedRows) {
   data::Batch batch = h.batch(0), small = rest.batch(0);
   // Every fourth row masked; `small` has the same unmasked rows alone.
   for (std::int64_t i = 0, next = 0; i < 32; ++i) {
-    std::int32_t& label = batch.labels.data<std::int32_t>()[i];
-    if (i % 4 == 0) {
-      label = -1;
-      continue;
+    if (i % 4 != 0) {
+      test::assign(small.images.rows(next, next + 1), test::host_copy(batch.images.rows(i, i + 1)));
+      test::assign(small.labels.rows(next, next + 1), test::host_copy(batch.labels.rows(i, i + 1)));
+      ++next;
+    } else {
+      test::overwrite(batch.labels.rows(i, i + 1), [](const Tensor& label) { *label.data<std::int32_t>() = -1; });
     }
-    std::memcpy(small.images.rows(next, next + 1).raw(), batch.images.rows(i, i + 1).raw(), 16 * sizeof(float));
-    small.labels.data<std::int32_t>()[next++] = label;
   }
   const train::StepReport masked = h.step(batch), alone = rest.step(small);
   EXPECT_NEAR(masked.loss, alone.loss, 1e-6);
@@ -268,9 +276,9 @@ TEST(Step, RunningStatisticsAdvanceWithTheUpdateAndNotOnASkip) {
   std::vector<double> expected = test::values_of(h.state->store.statistics());
   std::vector<double> sums(expected.size(), 0.0);
   for (std::int64_t shard = 0; shard < 2; ++shard) {
-    nn::LossSums loss;
+    const HostValue<nn::LossSums> loss(h.stream);
     const Tensor statistics = pass.run(
-        batch, shard, 1, nullptr, [](const Parameter&, const Tensor&) {}, loss);
+        batch, shard, 1, nullptr, [](const Parameter&, const Tensor&) {}, *loss);
     const std::vector<double> values = test::values_of(statistics);
     for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += values[i];
   }
@@ -288,7 +296,9 @@ TEST(Step, LabelSmoothingReachesTheLoss) {
     text.replace(text.find("hidden"), 0, fmt::format("label_smoothing = {}\n", smoothing));
     StepHarness h = make(text);
     data::Batch batch = h.batch(0);
-    for (std::int32_t& label : batch.labels.span<std::int32_t>()) label = (label + shift) % 5;
+    test::edit(batch.labels, [shift](const Tensor& labels) {
+      for (std::int32_t& label : labels.span<std::int32_t>()) label = (label + shift) % 5;
+    });
     return h.step(batch).loss;
   };
   double mean = 0;
@@ -299,9 +309,9 @@ TEST(Step, LabelSmoothingReachesTheLoss) {
 TEST(Step, ActivationMemoryOfFp16IsHalfOfFp32) {
   const auto peak = [](const char* precision) {
     StepHarness h = make(toml("", "lr = 0.1", precision, 2048, 2));
-    Pool::host().reset_peaks();
+    h.stream.pool().reset_peaks();
     h.step();
-    return static_cast<double>(Pool::host().use().peak[static_cast<std::size_t>(MemoryKind::activations)]);
+    return static_cast<double>(h.stream.pool().use().peak[static_cast<std::size_t>(MemoryKind::activations)]);
   };
   EXPECT_LE(peak("compute = \"fp16\""), 0.55 * peak("compute = \"fp32\""));
 }
@@ -310,9 +320,13 @@ TEST(Step, NothingIsAllocatedAfterTheFirstSteps) {
   StepHarness h = make(toml());
   const data::Batch batch = h.batch(0);
   for (int i = 0; i < 3; ++i) h.step(batch);
-  const std::int64_t before = Pool::host().use().system_allocations;
+  const auto allocations = [&] {
+    return Pool::host().use().system_allocations + h.stream.pool().use().system_allocations +
+           h.stream.host_pool().use().system_allocations;
+  };
+  const std::int64_t before = allocations();
   for (int i = 0; i < 5; ++i) h.step(batch);
-  EXPECT_EQ(Pool::host().use().system_allocations, before);
+  EXPECT_EQ(allocations(), before);
 }
 
 TEST(Faults, MisspeltOnesAreRefused) {
