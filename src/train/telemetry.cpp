@@ -8,8 +8,7 @@ namespace mpdist::train {
 
 using kernels::ExponentCounts;
 
-Telemetry::Telemetry(const ParameterStore& store, Stream& stream)
-    : stream_(stream), gradient_counts_(stream, static_cast<std::int64_t>(store.trainable_parameters().size())) {
+Telemetry::Telemetry(const ParameterStore& store, Stream& stream) : stream_(stream) {
   for (const Parameter* p : store.trainable_parameters()) {
     segments_.push_back({p->offset, p->elements()});
     gradients_.push_back({.name = p->name});
@@ -18,6 +17,7 @@ Telemetry::Telemetry(const ParameterStore& store, Stream& stream)
 
 void Telemetry::begin(nn::Observer* next) {
   next_ = next;
+  if (!gradient_counts_) gradient_counts_.emplace(stream_, static_cast<std::int64_t>(gradients_.size()));
   for (const auto& counts : activation_counts_) *counts = {};
 }
 
@@ -55,14 +55,14 @@ void Telemetry::end(comm::Communicator& communicator, const Tensor& reduced) {
     range.counts.zero = *lane++;
     range.counts.nonfinite = *lane++;
   }
-  std::fill(gradient_counts_.begin(), gradient_counts_.end(), ExponentCounts{});
+  std::fill(gradient_counts_->begin(), gradient_counts_->end(), ExponentCounts{});
   kernels::exponent_histogram(stream_, {.values = reduced,
                                         .segments = segments_.data(),
                                         .segment_count = static_cast<std::int64_t>(segments_.size()),
-                                        .counts = gradient_counts_.data()});
+                                        .counts = gradient_counts_->data()});
   stream_.synchronize();
   for (std::size_t p = 0; p < gradients_.size(); ++p) {
-    gradients_[p].counts = gradient_counts_[static_cast<std::int64_t>(p)];
+    gradients_[p].counts = (*gradient_counts_)[static_cast<std::int64_t>(p)];
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -42,7 +43,7 @@ class Telemetry : public nn::Observer {
   std::vector<precision::TensorRange> gradients_;                      ///< by parameter
   std::vector<precision::TensorRange> activations_;                    ///< by place in the backward pass
   std::vector<HostValue<kernels::ExponentCounts>> activation_counts_;  ///< of this rank, while the step runs
-  HostArray<kernels::ExponentCounts> gradient_counts_;                 ///< by parameter
+  std::optional<HostArray<kernels::ExponentCounts>> gradient_counts_;  ///< by parameter
   std::vector<std::int64_t> lanes_;  ///< all counts of activations_, for the sum over ranks
 };
 
