@@ -59,6 +59,11 @@ facts() {
   mpirun --version | head -n 1
 }
 
+# write_report: after every step, so that what came before a hang is kept.
+write_report() {
+  { cat "$work/facts" && printf '\n%d failed\n' "$failures" && cat "$work/summary" "$work/details"; } >"$report"
+}
+
 # step NAME COMMAND...: runs the command; what it says goes to the report, and to the terminal where it fails.
 step() {
   name=$1
@@ -69,7 +74,7 @@ step() {
   fi
   say "$name: $*"
   code=0 begin=$(date +%s)
-  "$@" >"$work/said" 2>&1 || code=$?
+  timeout 3600 "$@" >"$work/said" 2>&1 || code=$?
   verdict=passed
   if [ "$code" != 0 ]; then
     verdict="FAILED with exit code $code"
@@ -78,6 +83,7 @@ step() {
   fi
   printf '%-22s %s, %d s\n' "$name" "$verdict" $(($(date +%s) - begin)) | tee -a "$work/summary"
   { printf '\n==== %s: %s\n$ %s\n' "$name" "$verdict" "$*" && cat "$work/said"; } >>"$work/details"
+  write_report
   return "$code"
 }
 
@@ -97,6 +103,8 @@ too_large() {
 }
 
 run_all() {
+  visible=$([ -n "$dry" ] || build/cuda/mpdist doctor | grep -c '^GPU [0-9]')  # not those that CUDA_VISIBLE_DEVICES hides
+  if [ "${visible:-0}" -gt 0 ]; then gpus=$visible; fi
   step "tests on GPUs" ctest --preset cuda --no-tests=error -R '^cuda\.' -LE "$(too_large)"
   step "tests on CPUs" ctest --preset cuda --no-tests=error -E '^cuda\.' -j "$(($(nproc) < 8 ? $(nproc) : 8))"
   step "program" build/cuda/mpdist doctor
@@ -124,6 +132,6 @@ facts >"$work/facts" 2>&1
 cat "$work/facts"
 if build; then run_all; fi
 if [ "$gpus" -lt 8 ]; then echo "NOT RUN: tests that need more than $gpus GPUs" | tee -a "$work/summary"; fi
-{ cat "$work/facts" && printf '\n%d failed\n' "$failures" && cat "$work/summary" "$work/details"; } >"$report"
+write_report
 say "$failures failed; the report is $report"
 [ "$failures" = 0 ]

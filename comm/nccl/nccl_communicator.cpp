@@ -26,6 +26,25 @@ ncclDataType_t nccl_type(DType wire) {
   throw InvalidArgument(fmt::format("NCCL: no wire type {}", name_of(wire)));
 }
 
+/// A group of calls that is ended even where one of them throws: NCCL is not to be left in the middle of one.
+class Group {
+ public:
+  explicit Group(ncclComm_t comm) : comm_(comm) { MPDIST_NCCL(ncclGroupStart()); }
+  ~Group() {
+    if (!ended_ && ncclGroupEnd() != ncclSuccess) log::warn("ncclGroupEnd failed");
+  }
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+  void end() {
+    ended_ = true;
+    check_nccl(ncclGroupEnd(), "ncclGroupEnd", comm_);
+  }
+
+ private:
+  ncclComm_t comm_;
+  bool ended_ = false;
+};
+
 /// Private to the rank: a result lies in its own part, and the streams order who writes when.
 class DeviceBuffer final : public SharedBuffer {
  public:
@@ -188,7 +207,7 @@ void NcclCommunicator::exchange(const Round& round, std::byte* array, std::byte*
     return Tensor(at(place), Shape{count}, wire, stream_.device());
   };
   const ncclDataType_t type = nccl_type(wire);
-  MPDIST_NCCL(ncclGroupStart());
+  Group group(comm_);
   for (const Message& m : round.sends) {
     MPDIST_NCCL(ncclSend(at(m.place), static_cast<std::size_t>(m.count), type, m.peer, comm_, handle()));
     bytes_sent_ += m.count * static_cast<std::int64_t>(size_of(wire));
@@ -196,7 +215,7 @@ void NcclCommunicator::exchange(const Round& round, std::byte* array, std::byte*
   for (const Message& m : round.receives) {
     MPDIST_NCCL(ncclRecv(at(m.place), static_cast<std::size_t>(m.count), type, m.peer, comm_, handle()));
   }
-  MPDIST_NCCL(ncclGroupEnd());
+  group.end();
   for (const PlacedSum& sum : round.sums) {
     kernels::add(
         stream_,

@@ -3,9 +3,9 @@
 # Sets MPDIST_HAS_CUDA; enables the CUDA language; the target mpdist_cuda carries the runtime and the macro.
 set(MPDIST_CUDA "AUTO" CACHE STRING "CUDA backend: AUTO, ON or OFF")
 set_property(CACHE MPDIST_CUDA PROPERTY STRINGS AUTO ON OFF)
-# Machine code for these, and PTX of the newest for what comes later.
+# Machine code for those that the compiler knows, and PTX of the newest of them for what comes later.
 set(MPDIST_CUDA_ARCHITECTURES "75-real;80-real;86-real;89-real;90-real;100-real;120" CACHE STRING
-    "CUDA architectures, as CMAKE_CUDA_ARCHITECTURES")
+    "CUDA architectures, as CMAKE_CUDA_ARCHITECTURES; those that the compiler does not know are left out")
 
 set(MPDIST_HAS_CUDA OFF)
 if(MPDIST_CUDA STREQUAL "OFF")
@@ -26,11 +26,25 @@ if(NOT CMAKE_CUDA_COMPILER)
   mpdist_without_cuda("no CUDA compiler found; expected nvcc 12.4 or later on PATH or in CUDACXX")
   return()
 endif()
+# Asked before the language is enabled, which an older compiler fails.
+execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --version OUTPUT_VARIABLE version ERROR_QUIET)
+string(REGEX MATCH "release ([0-9.]+)" found "${version}")
+if(CMAKE_MATCH_1 VERSION_LESS 12.4)
+  mpdist_without_cuda("CUDA toolkit 12.4 or later expected, found \"${CMAKE_MATCH_1}\"")
+  return()
+endif()
 # CMake before 3.25.2 does not know that nvcc takes -std=c++20.
 set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
 set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
 if(NOT CMAKE_CUDA_ARCHITECTURES)
-  set(CMAKE_CUDA_ARCHITECTURES ${MPDIST_CUDA_ARCHITECTURES})
+  execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-arch OUTPUT_VARIABLE known ERROR_QUIET)
+  foreach(architecture IN LISTS MPDIST_CUDA_ARCHITECTURES)
+    string(REGEX MATCH "^[0-9]+" number "${architecture}")
+    if(NOT number OR known MATCHES "compute_${number}[^0-9]")  # "native" and the like are the compiler's business
+      list(APPEND CMAKE_CUDA_ARCHITECTURES ${architecture})
+    endif()
+  endforeach()
+  list(TRANSFORM CMAKE_CUDA_ARCHITECTURES REPLACE "-real$" "" AT -1)
 endif()
 if(MPDIST_CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${MPDIST_CCACHE})
@@ -45,8 +59,8 @@ find_path(MPDIST_CUDNN_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} PATH_SU
 find_library(MPDIST_CUDNN cudnn HINTS ${CUDAToolkit_LIBRARY_DIR})
 find_path(MPDIST_NCCL_INCLUDE nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
 find_library(MPDIST_NCCL nccl HINTS ${CUDAToolkit_LIBRARY_DIR})
-if(NOT CUDAToolkit_FOUND OR CUDAToolkit_VERSION VERSION_LESS 12.4)
-  mpdist_without_cuda("CUDA toolkit 12.4 or later expected, found \"${CUDAToolkit_VERSION}\"")
+if(NOT CUDAToolkit_FOUND)
+  mpdist_without_cuda("the compiler ${CMAKE_CUDA_COMPILER} has no toolkit beside it")
   return()
 endif()
 # mpdist_version_of(<part> <header>): MPDIST_<part>_VERSION, major.minor, from what the header defines.

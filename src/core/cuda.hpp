@@ -24,7 +24,6 @@ int device_in_use();  ///< 0 before use()
 std::string device_name(int device);
 /// PCI bus id: two ranks with one id on one host share a GPU.
 std::string bus_id(int device);
-std::size_t free_memory();  ///< bytes of the device in use
 /// "runtime 13.0, driver 13.0"
 std::string versions();
 

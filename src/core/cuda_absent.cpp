@@ -28,9 +28,6 @@ std::string device_name(int) {
 std::string bus_id(int) {
   absent();
 }
-std::size_t free_memory() {
-  absent();
-}
 std::string versions() {
   absent();
 }

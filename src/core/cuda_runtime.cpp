@@ -88,13 +88,6 @@ std::string bus_id(int device) {
   return text;
 }
 
-std::size_t free_memory() {
-  enter_thread();
-  std::size_t free = 0, total = 0;
-  check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-  return free;
-}
-
 std::string versions() {
   int runtime = 0, driver = 0;
   check(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/train/batch_upload.hpp"
 
+#include <exception>
 #include <utility>
 
 #include "src/core/copy.hpp"
@@ -23,7 +24,9 @@ Tensor like(const Tensor& host, Pool& pool) {
 BatchUpload::BatchUpload(Stream& compute)
     : compute_(compute), copies_(compute.pool()), slots_{Slot(compute.device()), Slot(compute.device())} {}
 
+/// While an exception unwinds, what the copies wait for may never end: an exchange whose peer is gone.
 BatchUpload::~BatchUpload() {
+  if (std::uncaught_exceptions() > exceptions_) return;
   try {
     copies_.synchronize();  // the buffers go back to the pool
   } catch (const Error& error) {
@@ -38,17 +41,21 @@ void BatchUpload::begin(data::Batch batch) {
   slot.arrived.synchronize();  // its host side is about to go
   slot.host = std::move(batch);
   if (compute_.device() == Device::cpu) return;
-  if (!fits(slot.device.images, slot.host.images)) {
-    slot.device.images = like(slot.host.images, compute_.pool());
-    slot.device.labels = like(slot.host.labels, compute_.pool());
-    slot.free.record(compute_);  // whoever had this memory before used it on the compute stream
-  }
+  for (Slot& room : slots_) make_room(room, slot.host);
   slot.device.attempted = slot.host.attempted;
   slot.device.first_position = slot.host.first_position;
   copies_.wait(slot.free);
   copy(copies_, slot.host.images, slot.device.images);
   copy(copies_, slot.host.labels, slot.device.labels);
   slot.arrived.record(copies_);
+}
+
+/// Both slots with the first batch: later the event would lie behind the exchange of a step.
+void BatchUpload::make_room(Slot& slot, const data::Batch& batch) {
+  if (fits(slot.device.images, batch.images)) return;
+  slot.device.images = like(batch.images, compute_.pool());
+  slot.device.labels = like(batch.labels, compute_.pool());
+  slot.free.record(compute_);  // whoever had this memory before used it on the compute stream
 }
 
 data::Batch BatchUpload::take() {

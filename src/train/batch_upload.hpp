@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <exception>
+
 #include "data/loader.hpp"
 #include "src/core/stream.hpp"
 
@@ -12,11 +14,11 @@ namespace mpdist::train {
 ///     const data::Batch here = upload.take();
 ///     ... enqueue all that uses `here`; then, or before, begin() the next one ...
 ///
-/// One batch at a time is begun and not yet taken.
+/// One batch at a time is begun and not yet taken; all have one shape.
 class BatchUpload {
  public:
   explicit BatchUpload(Stream& compute);
-  /// Waits for a copy that is under way.
+  /// Waits for a copy that is under way, unless an exception unwinds.
   ~BatchUpload();
   BatchUpload(const BatchUpload&) = delete;
   BatchUpload& operator=(const BatchUpload&) = delete;
@@ -37,11 +39,14 @@ class BatchUpload {
     Event free;     ///< on the compute stream: nothing uses the device side any more
   };
 
+  void make_room(Slot& slot, const data::Batch& batch);
+
   Stream& compute_;
   Stream copies_;
   Slot slots_[2];
   int next_ = 0;  ///< the slot that begin() fills
   bool begun_ = false;
+  int exceptions_ = std::uncaught_exceptions();
 };
 
 }  // namespace mpdist::train

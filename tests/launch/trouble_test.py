@@ -100,6 +100,13 @@ class SecondJob(LongSaveTest):
         self.assert_as_undisturbed("run")
 
 
+def gpu_libraries_kib():
+    """What the GPU libraries of the program take of its address space before it does anything; 0 where it has none."""
+    told = subprocess.run(["ldd", PROGRAM], capture_output=True, text=True, check=True).stdout
+    paths = re.findall(r"lib(?:cuda\w*|cublas\w*|cudnn\w*|nccl)\.so\S* => (\S+)", told)
+    return sum(os.path.getsize(path) for path in paths) // 1024
+
+
 class OneRank(LongSaveTest):
     """What is wrong on one rank, or different between ranks, is told in one line."""
 
@@ -157,7 +164,7 @@ class OneRank(LongSaveTest):
     def test_too_little_memory_on_one_rank(self):
         """It fails alone, in set-up or in its first backward pass, while the others wait for it."""
         large = ["model.hidden=[4096, 4096]", "checkpoint.every=0"]
-        limited = ["bash", "-c", 'ulimit -v 400000; exec "$0" "$@"']
+        limited = ["bash", "-c", f'ulimit -v {400000 + gpu_libraries_kib()}; exec "$0" "$@"']
         line = r"^mpdist: rank 1 \(HOST\): out of memory: \d+ MiB asked for \w+; held: "
         self.assert_refused(1, line, ([], large), (limited, large))
 
