@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <iterator>
+#include <tuple>
 
 #include "comm/factory.hpp"
 #include "kernels/ema_update.hpp"
@@ -55,12 +56,19 @@ StepRunner::StepRunner(const Config& config, const Plan& plan, TrainingState& st
   for (const Parameter* p : state.store.trainable_parameters()) segments_.push_back({p->offset, p->elements()});
 }
 
+/// While an exception unwinds, kernels of a GPU may be under way that write results here: that memory is kept, or a
+/// snapshot that is still being taken could be given it.
+StepRunner::~StepRunner() {
+  if (stream_.device() == Device::cpu || std::uncaught_exceptions() == exceptions_) return;
+  static_cast<void>(new std::tuple(statistics_, sums_, values_, mean_statistics_, digests_));
+}
+
 StepReport StepRunner::attempt(const data::Batch& batch, StepRequests requests, bool audit, const StepHooks& hooks) {
   StepReport report{.loss_scale = state_.scaler.scale()};
   const double gradient_scale = report.loss_scale * plan_.shards_power / plan_.loss_terms_power;
   const std::int64_t every = config_.precision.telemetry_every;
   const bool watch = every > 0 && (state_.attempted + 1) % every == 0;
-  reducer_.set_step(state_.attempted);
+  reducer_.set_step(state_.attempted + 1);  // as told to users, who count from 1
   forward_backward(batch, gradient_scale, watch);
   reduce();
   if (audit) digests_.enqueue();

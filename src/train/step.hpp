@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -65,6 +66,9 @@ class StepRunner {
   /// `gradients` sums gradients on the stream's device, `communicator` carries all else; on the CPU both are one.
   StepRunner(const Config& config, const Plan& plan, TrainingState& state, comm::Communicator& communicator,
              comm::Communicator& gradients, const optim::Schedule& schedule, FaultPlan& faults, Stream& stream);
+  ~StepRunner();
+  StepRunner(const StepRunner&) = delete;
+  StepRunner& operator=(const StepRunner&) = delete;
 
   /// One attempted step. `audit` adds the digests of all state to the verdict.
   /// Throws Disagreement (collective) naming ranks, tensor, first element and values when ranks differ.
@@ -104,6 +108,7 @@ class StepRunner {
   Tensor values_;                 ///< host, [local shards, loss, correct and statistics]
   Tensor mean_statistics_;        ///< host, of the last update
   StateDigests digests_;
+  int exceptions_ = std::uncaught_exceptions();
   std::int64_t loss_terms_ = 0, forward_nonfinite_ = 0;  ///< local sums of this step
 };
 

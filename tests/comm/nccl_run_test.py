@@ -9,16 +9,16 @@ from program import RunTest
 MLP = 'name = "mlp"\nhidden = [16]'
 CUDA = 'run.device="cuda"'
 # A step has one bucket here, and that is two launches: those of its messages before and after the sums.
-LAUNCH, STEP = 9, 4
+LAUNCH, STEP = 9, 5
 
 
 class NcclRun(RunTest):
-    def fail(self, planted):
+    def fail(self, planted, step=STEP):
         """What the ranks say of a failure; step, bucket and tensor are the same however it shows."""
-        finished = self.train("failing", 2, CUDA, model=MLP, env={"SOFTWARE_GPU_NCCL_FAIL": planted}, expect=75)
+        finished = self.train(f"failing{step}", 2, CUDA, model=MLP, env={"SOFTWARE_GPU_NCCL_FAIL": planted}, expect=75)
         said = [line for line in finished.lines() if re.match(r"mpdist: rank \d", line)]
         for line in said:
-            self.assertRegex(line, rf"^mpdist: rank \d \(.+\): attempted step {STEP}, bucket 1 of 1 "
+            self.assertRegex(line, rf"^mpdist: rank \d \(.+\): attempted step {step}, bucket 1 of 1 "
                                    r"\(\d+ bytes from fc2\.bias on\): NCCL: ")
         return said
 
@@ -26,6 +26,9 @@ class NcclRun(RunTest):
         said = self.fail(f"{LAUNCH}:1")
         self.assertEqual(len(said), 1, said)
         self.assertIn("rank 1", said[0])
+
+    def test_failure_in_the_first_step_ends_the_run_too(self):
+        self.assertIn("rank 1", self.fail("1:1", step=1)[0])
 
     def test_failure_of_a_call_is_named_once(self):
         said = self.fail(f"{LAUNCH}:0:direct")
