@@ -4,7 +4,6 @@
 #include <bit>
 #include <chrono>
 #include <deque>
-#include <exception>
 
 #include "comm/bucket_exchange.hpp"
 #include "comm/gradient_accumulator.hpp"
@@ -12,6 +11,7 @@
 #include "src/core/copy.hpp"
 #include "src/core/host_array.hpp"
 #include "src/core/log.hpp"
+#include "src/core/unwinding.hpp"
 
 namespace mpdist::comm {
 namespace {
@@ -88,7 +88,7 @@ struct GradientReducer::Impl {
   bool acquired = false;
   std::int64_t attempted = 0;
   double exchange_s = 0;
-  int exceptions = std::uncaught_exceptions();
+  UnwindingCheck unwinding;
   std::deque<Events> events;  ///< by bucket
   Event finished;             ///< all that synchronize() waits for
   BucketExchange buckets;     ///< last: its thread ends before what it uses
@@ -187,7 +187,7 @@ GradientReducer::GradientReducer(const ParameterStore& store, Communicator& host
 /// While an exception unwinds, the communication thread may wait for ranks that never come: all is left to the end of
 /// the process, which main brings about. Otherwise what is under way on a GPU ends before its memory goes back.
 GradientReducer::~GradientReducer() {
-  if (std::uncaught_exceptions() > impl_->exceptions) {
+  if (impl_->unwinding.unwinding()) {
     static_cast<void>(impl_.release());
     return;
   }

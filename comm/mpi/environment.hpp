@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include "comm/mpi/unwinding.hpp"
 #include "src/core/error.hpp"
+#include "src/core/unwinding.hpp"
 
 namespace mpdist::comm {
 

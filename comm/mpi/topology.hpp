@@ -7,7 +7,7 @@
 
 #include "comm/mpi/check.hpp"
 #include "comm/mpi/mpi_options.hpp"
-#include "comm/mpi/unwinding.hpp"
+#include "src/core/unwinding.hpp"
 
 namespace mpdist::comm {
 

@@ -5,13 +5,13 @@
 #include <map>
 #include <thread>
 
-#include "comm/mpi/unwinding.hpp"
 #include "comm/nccl/check.hpp"
 #include "comm/tree_schedule.hpp"
 #include "kernels/add.hpp"
 #include "src/core/copy.hpp"
 #include "src/core/cuda.hpp"
 #include "src/core/log.hpp"
+#include "src/core/unwinding.hpp"
 
 namespace mpdist::comm {
 namespace {

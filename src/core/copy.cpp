@@ -18,7 +18,7 @@ void copy(const Stream& stream, const Tensor& from, const Tensor& to) {
 
 void fill_zero(const Stream& stream, const Tensor& tensor) {
   if (tensor.bytes() == 0) return;
-  if (tensor.device() == Device::cuda) return cuda::fill_zero(tensor.raw(), tensor.bytes(), stream.handle());
+  if (stream.device() == Device::cuda) return cuda::fill_zero(tensor.raw(), tensor.bytes(), stream.handle());
   std::memset(tensor.raw(), 0, tensor.bytes());
 }
 

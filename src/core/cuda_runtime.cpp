@@ -37,12 +37,23 @@ cudaEvent_t event_of(void* handle) {
 std::atomic<int> chosen_device = -1;  // of use()
 
 /// A new thread starts on device 0: before its first call that needs a device it moves to the chosen one.
-void enter_thread() {
+cudaError_t set_device_here() {
   thread_local int device_here = -1;
   const int device = chosen_device;
-  if (device == device_here) return;
-  check(cudaSetDevice(device), "cudaSetDevice");
-  device_here = device;
+  if (device == device_here) return cudaSuccess;
+  const cudaError_t error = cudaSetDevice(device);
+  if (error == cudaSuccess) device_here = device;
+  return error;
+}
+
+void enter_thread() {
+  check(set_device_here(), "cudaSetDevice");
+}
+
+/// Waits for all work of the device, for destructors: a kernel may still use what goes.
+void finish_device_quietly() {
+  check_quietly(set_device_here(), "cudaSetDevice");
+  check_quietly(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
 }
 
 std::string version_text(int version) {
@@ -120,12 +131,12 @@ void* allocate_pinned(std::size_t bytes) {
 }
 
 void free(void* data) {
-  check_quietly(cudaDeviceSynchronize(), "cudaDeviceSynchronize");  // a kernel may still use it
+  finish_device_quietly();
   check_quietly(cudaFree(data), "cudaFree");
 }
 
 void free_pinned(void* data) {
-  check_quietly(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+  finish_device_quietly();
   check_quietly(cudaFreeHost(data), "cudaFreeHost");
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/train/batch_upload.hpp"
 
-#include <exception>
 #include <utility>
 
 #include "src/core/copy.hpp"
@@ -26,7 +25,7 @@ BatchUpload::BatchUpload(Stream& compute)
 
 /// While an exception unwinds, what the copies wait for may never end: an exchange whose peer is gone.
 BatchUpload::~BatchUpload() {
-  if (std::uncaught_exceptions() > exceptions_) return;
+  if (unwinding_.unwinding()) return;
   try {
     copies_.synchronize();  // the buffers go back to the pool
   } catch (const Error& error) {

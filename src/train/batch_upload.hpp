@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <exception>
-
 #include "data/loader.hpp"
 #include "src/core/stream.hpp"
+#include "src/core/unwinding.hpp"
 
 namespace mpdist::train {
 
@@ -46,7 +45,7 @@ class BatchUpload {
   Slot slots_[2];
   int next_ = 0;  ///< the slot that begin() fills
   bool begun_ = false;
-  int exceptions_ = std::uncaught_exceptions();
+  UnwindingCheck unwinding_;
 };
 
 }  // namespace mpdist::train

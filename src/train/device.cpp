@@ -2,7 +2,6 @@
 #include "src/train/device.hpp"
 
 #include <algorithm>
-#include <exception>
 #include <map>
 #include <sstream>
 #include <utility>
@@ -64,8 +63,7 @@ std::string obstacle(const std::vector<DeviceOffer>& ranks) {
   return {};
 }
 
-ComputeDevice::ComputeDevice(const std::string& wanted, comm::Communicator& communicator)
-    : exceptions_(std::uncaught_exceptions()) {
+ComputeDevice::ComputeDevice(const std::string& wanted, comm::Communicator& communicator) {
   if (wanted == "cpu") return;
   const cuda::Status status = cuda::status();
   const int device = status.devices > 0 ? comm::local_rank(communicator) % status.devices : 0;
@@ -93,7 +91,7 @@ ComputeDevice::ComputeDevice(const std::string& wanted, comm::Communicator& comm
 /// While an exception of this rank alone unwinds, work that waits for other ranks may be under way for ever: then all
 /// is left to the end of the process.
 ComputeDevice::~ComputeDevice() {
-  if (!is_gpu() || std::uncaught_exceptions() > exceptions_) return;
+  if (!is_gpu() || unwinding_.unwinding()) return;
   Pool::cuda().trim();
   Pool::pinned().trim();
 }

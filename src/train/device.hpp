@@ -5,6 +5,7 @@
 
 #include "comm/communicator.hpp"
 #include "src/core/pool.hpp"
+#include "src/core/unwinding.hpp"
 #include "src/train/agreement.hpp"
 
 namespace mpdist::train {
@@ -34,7 +35,7 @@ class ComputeDevice {
   Pool* pool_ = &Pool::host();
   std::string model_, note_;
   std::vector<Fact> facts_;
-  int exceptions_;
+  UnwindingCheck unwinding_;
 };
 
 /// What one rank sees of GPUs.

@@ -59,7 +59,7 @@ StepRunner::StepRunner(const Config& config, const Plan& plan, TrainingState& st
 /// While an exception unwinds, kernels of a GPU may be under way that write results here: that memory is kept, or a
 /// snapshot that is still being taken could be given it.
 StepRunner::~StepRunner() {
-  if (stream_.device() == Device::cpu || std::uncaught_exceptions() == exceptions_) return;
+  if (stream_.device() == Device::cpu || !unwinding_.unwinding()) return;
   static_cast<void>(new std::tuple(statistics_, sums_, values_, mean_statistics_, digests_));
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "data/loader.hpp"
 #include "kernels/gradient_statistics.hpp"
 #include "src/core/host_array.hpp"
+#include "src/core/unwinding.hpp"
 #include "src/nn/loss.hpp"
 #include "src/optim/schedule.hpp"
 #include "src/precision/verdict.hpp"
@@ -108,7 +108,7 @@ class StepRunner {
   Tensor values_;                 ///< host, [local shards, loss, correct and statistics]
   Tensor mean_statistics_;        ///< host, of the last update
   StateDigests digests_;
-  int exceptions_ = std::uncaught_exceptions();
+  UnwindingCheck unwinding_;
   std::int64_t loss_terms_ = 0, forward_nonfinite_ = 0;  ///< local sums of this step
 };
 
